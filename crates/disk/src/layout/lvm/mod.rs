@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//! LVM2 volume groups in user space: from physical volumes to logical ones.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::source::BlockSource;
+
+/// What one physical volume says of itself and its group.
+#[derive(Debug, Clone)]
+pub struct PhysicalVolume {
+    /// Its id: 32 characters without dashes.
+    pub id: String,
+    /// The newest metadata text that could be read from it; empty if it belongs to no group.
+    pub metadata: Vec<u8>,
+    /// What was wrong with copies of the metadata that were passed over.
+    pub problems: Vec<String>,
+}
+
+/// A volume group put together from what the physical volumes say.
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its logical volumes, in the order of the metadata; internal ones (pool data, images) are left out.
+    pub volumes: Vec<LogicalVolume>,
+    /// Indices, into what was given to [`assemble`], of the physical volumes that are members.
+    pub members: Vec<usize>,
+    /// Names (`pv0`, with id) of physical volumes that were not given.
+    pub missing: Vec<String>,
+    /// What was noticed: duplicate ids, older metadata on one disk.
+    pub notes: Vec<String>,
+}
+
+/// One logical volume.
+pub struct LogicalVolume {
+    /// Its name, without the group's.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Segment types in order, each once: `striped`, `thin`.
+    pub types: Vec<String>,
+    /// Its bytes, or why they cannot be had.
+    pub mapping: Mapping,
+}
+
+/// Whether a logical volume can be read.
+pub enum Mapping {
+    /// Its bytes.
+    Mapped(Arc<dyn BlockSource>),
+    /// It lies at least in part on physical volumes that were not given, named here.
+    Missing(Vec<String>),
+    /// A segment type that is not mapped here, named.
+    Unsupported(String),
+    /// Its segments are not valid.
+    Bad(String),
+}
+
+/// Reads the label and newest metadata of a physical volume; `None` if `source` is none.
+///
+/// # Errors
+/// `Corrupt` if it is one and no copy of its metadata is valid; what the source answers.
+pub fn read(source: &dyn BlockSource) -> Result<Option<PhysicalVolume>> {
+    let _ = source;
+    Ok(None)
+}
+
+/// Puts groups together from physical volumes and their sources. Each group takes the metadata with the highest
+/// `seqno` among its members. The second value holds, for physical volumes that belong to no group (or whose metadata
+/// cannot be understood), their index and the reason.
+pub fn assemble(_volumes: &[(Arc<dyn BlockSource>, PhysicalVolume)]) -> (Vec<Group>, Vec<(usize, String)>) {
+    (Vec::new(), Vec::new())
+}
