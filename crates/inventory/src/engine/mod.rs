@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Runs the extractors over a tree, each within its fence, and merges what they found.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`probe`] | how does one extractor get what it wants, and what becomes of its problems? |
+//! | [`family`] | has the distribution its own package database? |
+//! | [`outcome`] | how do many sinks become one result, whatever the order? |
+
+pub mod family;
+pub mod outcome;
+pub mod probe;
+mod run;
+
+pub use outcome::Outcome;
+pub use run::{Options, run};

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The order of an inventory: fetch, probe, walk, merge.
+
+use rayon::prelude::*;
+use snapscan_disk::machine::Tree;
+
+use super::outcome::Outcome;
+use super::{family, probe};
+use crate::{Extractor, Profile, registry};
+
+/// What an inventory shall look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How much.
+    pub profile: Profile,
+}
+
+/// Runs all extractors of the profile over a machine's tree. Uses rayon's current pool.
+pub fn run(tree: &Tree, options: Options) -> Outcome {
+    let chosen: Vec<&Extractor> =
+        registry::ALL.iter().copied().filter(|extractor| extractor.profile <= options.profile).collect();
+    let patterns: Vec<&[u8]> =
+        chosen.iter().flat_map(|extractor| extractor.wants).map(|pattern| pattern.as_bytes()).collect();
+    tree.prefetch(&patterns);
+    let probed: Vec<_> = chosen.par_iter().map(|extractor| probe::probe(tree, extractor)).collect();
+    let mut outcome = Outcome::merge(chosen.iter().copied().zip(probed));
+    outcome.leave_out(registry::ALL.iter().copied().filter(|one| one.profile > options.profile));
+    family::check(&mut outcome);
+    outcome
+}

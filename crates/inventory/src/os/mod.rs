@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What system this is: release, kernels, names, architecture.
+
+pub mod elf;
+pub mod identity;
+pub mod kernel;
+pub mod release;

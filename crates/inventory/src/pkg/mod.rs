@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is installed: one module for each package database.
+
+pub mod apk;
+pub mod bottlerocket;
+pub mod cos;
+pub mod dpkg;
+pub mod flatpak;
+pub mod opkg;
+pub mod pacman;
+pub mod portage;
+pub mod rpm;
+pub mod snap;
