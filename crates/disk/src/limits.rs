@@ -25,3 +25,5 @@ pub const LVM_TEXT_BYTES: u64 = 32 << 20;
 pub const WHOLE_FILE_BYTES: u64 = 4 << 20;
 /// Blocks of a journal that are indexed; a jbd2 journal has at most 2^32, ours stop at 4 GiB of 1 KiB blocks.
 pub const JOURNAL_BLOCKS: u64 = 4 << 20;
+/// Names that the kernel reader remembers, about 60 bytes each; four times the two million of our largest test.
+pub const KERNEL_NAMES: u32 = 8 << 20;
