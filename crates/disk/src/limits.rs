@@ -27,3 +27,5 @@ pub const WHOLE_FILE_BYTES: u64 = 4 << 20;
 pub const JOURNAL_BLOCKS: u64 = 4 << 20;
 /// Names that the kernel reader remembers, about 60 bytes each; four times the two million of our largest test.
 pub const KERNEL_NAMES: u32 = 8 << 20;
+/// Distinct blocks that a jbd2 journal revokes; as many as 4,100 full revoke blocks name, held in some 64 MiB.
+pub const JOURNAL_REVOKES: u64 = 2 << 20;

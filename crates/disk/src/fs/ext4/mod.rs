@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! ext4, read-only, in user space.
 
+pub mod journal;
+
 use std::sync::Arc;
 
 use super::{EachEntry, File, FileSystem, Info, Metadata, Node, Xattr};
