@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The project's own tool: one subcommand a module.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that panics is a test that failed"))]
 
+mod compare;
 mod diff_walk;
 
 use std::process::ExitCode;
