@@ -3,15 +3,30 @@
 //!
 //! | module | answers |
 //! |---|---|
+//! | [`assemble`] | how does a machine come from its disks? |
+//! | [`volumes`] | what lies on the disks? |
+//! | [`place`] | what was met at each place? |
+//! | [`root`] | which filesystem is the root? |
+//! | [`fstab`], [`names`] | what does the machine mount where, and which filesystem is meant? |
 //! | [`tree`] | what does the machine's own program see under this path? |
 //! | [`resolve`] | how does a path with links lead to a place, inside the root only? |
 //! | [`glob`] | which names match a pattern of one level a star? |
 //! | [`prefetch`] | how are many paths resolved in few rounds? |
 
+mod ab;
+pub mod assemble;
+pub mod fstab;
 pub mod glob;
+pub mod names;
+pub mod place;
 pub mod prefetch;
 pub mod resolve;
+pub mod root;
 pub mod tree;
+pub mod volumes;
 
+pub use assemble::{Machine, ReadSoFar};
+pub use place::{Level, Met, Place, PlaceNote, Places};
 pub use resolve::{Follow, Resolved};
 pub use tree::{Content, FsId, Location, Tree};
+pub use volumes::Disk;

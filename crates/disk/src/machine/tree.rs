@@ -85,6 +85,15 @@ impl Tree {
         self.rounds = Some(rounds);
     }
 
+    /// The same filesystems with another root folder, without mounts.
+    #[must_use]
+    pub fn moved_to(mut self, root: Location) -> Self {
+        self.root = root;
+        self.mounts.clear();
+        self.names = Mutex::default();
+        self
+    }
+
     pub(super) fn rounds(&self) -> Option<&Rounds> {
         self.rounds.as_deref()
     }

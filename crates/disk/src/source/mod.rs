@@ -27,6 +27,11 @@ pub trait BlockSource: Send + Sync {
         self.len() == 0
     }
 
+    /// Bytes from the start that are really there: less than the length where a truncated image promises more.
+    fn available(&self) -> u64 {
+        self.len()
+    }
+
     /// The size of a logical sector in bytes, where the source is a device that has one.
     fn sector_size(&self) -> Option<u32> {
         None

@@ -98,6 +98,15 @@ impl BlockSource for Pieces {
         self.len
     }
 
+    fn available(&self) -> u64 {
+        let is_whole = |piece: &Piece| {
+            let count = wide(piece.stripes.len()).max(1);
+            let share = piece.len.div_ceil(count);
+            piece.stripes.iter().all(|(source, at)| at.saturating_add(share) <= source.available())
+        };
+        self.pieces.iter().find(|piece| !is_whole(piece)).map_or(self.len, |piece| piece.start)
+    }
+
     fn sector_size(&self) -> Option<u32> {
         self.pieces
             .first()

@@ -32,6 +32,10 @@ impl BlockSource for Window {
         self.len
     }
 
+    fn available(&self) -> u64 {
+        self.inner.available().saturating_sub(self.start).min(self.len)
+    }
+
     fn sector_size(&self) -> Option<u32> {
         self.inner.sector_size()
     }

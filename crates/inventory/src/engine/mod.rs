@@ -4,6 +4,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`probe`] | how does one extractor get what it wants, and what becomes of its problems? |
+//! | [`walk`] | how is every name seen once, in parallel, within a bound? |
 //! | [`family`] | has the distribution its own package database? |
 //! | [`outcome`] | how do many sinks become one result, whatever the order? |
 
@@ -11,6 +12,7 @@ pub mod family;
 pub mod outcome;
 pub mod probe;
 mod run;
+pub mod walk;
 
 pub use outcome::Outcome;
 pub use run::{Options, run};

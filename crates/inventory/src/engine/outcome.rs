@@ -4,6 +4,7 @@
 use snapscan_schema::{Coverage, Finding, Kernel, Level, Note, Reason, Status, System, Text};
 
 use super::probe::Probed;
+use super::walk::Walked;
 use crate::Extractor;
 use crate::sink::Found;
 
@@ -45,6 +46,28 @@ impl Outcome {
             outcome.architecture = outcome.architecture.or(found.architecture);
         }
         outcome
+    }
+
+    /// Adds what a walk found to the lines of the extractors that walked. What could not be walked is a problem of each.
+    pub fn add_walk(&mut self, extractors: &[&Extractor], walked: Walked) {
+        for (extractor, parts) in extractors.iter().zip(walked.found) {
+            let mut whole = Found::default();
+            for part in parts {
+                whole.findings.extend(part.findings);
+                whole.problems.extend(part.problems);
+                whole.notes.extend(part.notes);
+            }
+            whole.problems.extend(walked.problems.iter().cloned());
+            whole.notes.sort();
+            let mut line = line(extractor, &whole, false);
+            line.detail = match line.code {
+                None => format!("{} findings in {} names", whole.findings.len(), walked.names).into(),
+                Some(_) => line.detail,
+            };
+            self.lines.retain(|other| other.name.as_bytes() != extractor.name.as_bytes());
+            self.lines.push(line);
+            self.findings.extend(whole.findings);
+        }
     }
 
     /// Says of extractors outside the profile that they were left out.

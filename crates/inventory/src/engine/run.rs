@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The order of an inventory: fetch, probe, walk, merge.
 
+use std::sync::atomic::AtomicU64;
+
 use rayon::prelude::*;
 use snapscan_disk::machine::Tree;
 
 use super::outcome::Outcome;
-use super::{family, probe};
+use super::{family, probe, walk};
 use crate::{Extractor, Profile, registry};
 
 /// What an inventory shall look at.
@@ -16,7 +18,9 @@ pub struct Options {
 }
 
 /// Runs all extractors of the profile over a machine's tree. Uses rayon's current pool.
-pub fn run(tree: &Tree, options: Options) -> Outcome {
+///
+/// `names` counts the names of a walk while it goes.
+pub fn run(tree: &Tree, options: Options, names: &AtomicU64) -> Outcome {
     let chosen: Vec<&Extractor> =
         registry::ALL.iter().copied().filter(|extractor| extractor.profile <= options.profile).collect();
     let patterns: Vec<&[u8]> =
@@ -24,6 +28,11 @@ pub fn run(tree: &Tree, options: Options) -> Outcome {
     tree.prefetch(&patterns);
     let probed: Vec<_> = chosen.par_iter().map(|extractor| probe::probe(tree, extractor)).collect();
     let mut outcome = Outcome::merge(chosen.iter().copied().zip(probed));
+    if options.profile == Profile::Full {
+        let walkers: Vec<&Extractor> =
+            chosen.iter().copied().filter(|extractor| extractor.walk.is_some()).collect();
+        outcome.add_walk(&walkers, walk::walk(tree, &walkers, names));
+    }
     outcome.leave_out(registry::ALL.iter().copied().filter(|one| one.profile > options.profile));
     family::check(&mut outcome);
     outcome

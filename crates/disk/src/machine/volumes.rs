@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From disks to everything that lies on them: partitions, volume groups, and what each holds.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::layout::{Class, Content, Partition, Table, TableNote, lvm, probe, table};
+use crate::source::BlockSource;
+use crate::source::rounds::Rounds;
+use crate::source::window::Window;
+
+use super::place::{Level, Met, Place, Places};
+
+/// One disk as it was given.
+#[derive(Clone)]
+pub struct Disk {
+    /// The name that coverage and evidence give it.
+    pub name: Vec<u8>,
+    /// Its bytes.
+    pub source: Arc<dyn BlockSource>,
+}
+
+/// Something that could hold a filesystem, with the names by which it can be called.
+#[derive(Clone, Default)]
+pub struct Found {
+    /// Its line.
+    pub place: usize,
+    /// The number of its disk in the order given; for a logical volume that of its group's first member.
+    pub disk: usize,
+    /// The number of its partition.
+    pub partition: Option<u32>,
+    /// Volume group and logical volume.
+    pub logical: Option<(String, String)>,
+    /// The filesystem's UUID as text.
+    pub uuid: Option<String>,
+    /// The filesystem's label.
+    pub label: Option<Vec<u8>>,
+    /// The partition's UUID.
+    pub partuuid: Option<String>,
+    /// The partition's name.
+    pub partlabel: Option<String>,
+    /// The bytes; `None` if they cannot be had.
+    pub source: Option<Arc<dyn BlockSource>>,
+    /// What the signatures say.
+    pub content: Option<Content>,
+}
+
+impl Found {
+    /// True if the signature is of this class.
+    pub fn is(&self, class: Class) -> bool {
+        matches!(&self.content, Some(Content::Known(signature)) if signature.class == class)
+    }
+}
+
+/// Looks at all disks and lists what could hold a filesystem.
+pub fn survey(disks: &[Disk], rounds: &Rounds, places: &mut Places) -> Vec<Found> {
+    let tables = read_all(disks.len(), rounds, |n| match disks.get(n) {
+        Some(disk) => table::read(disk.source.as_ref()),
+        None => Ok(None),
+    });
+    let mut found = Vec::new();
+    for (number, (disk, table)) in disks.iter().zip(tables).enumerate() {
+        let place = places.add(Place::new(Level::Volume, None, disk.name.clone()));
+        if disk.source.is_empty() {
+            places.set(place, Met::Empty);
+            continue;
+        }
+        match table {
+            Ok(Some(table)) => found.extend(partitions(disk, number, &table, place, places)),
+            // Without a table the filesystem lies on the disk itself.
+            Ok(None) => {
+                let place = places.add(Place::new(Level::Filesystem, Some(place), b"".to_vec()));
+                let source = Some(Arc::clone(&disk.source));
+                found.push(Found { place, disk: number, source, ..Found::default() });
+            }
+            Err(error) => places.set(place, Met::of(&error)),
+        }
+    }
+    identify(&mut found, rounds, places);
+    let mut logical = groups(&found, rounds, places);
+    identify(&mut logical, rounds, places);
+    found.extend(logical);
+    found
+}
+
+fn partitions(disk: &Disk, number: usize, table: &Table, volume: usize, places: &mut Places) -> Vec<Found> {
+    for note in &table.notes {
+        match note {
+            TableNote::Ambiguous(why) => places.set(volume, Met::Ambiguous(why.clone())),
+            TableNote::LongerThanSource { promised } => places.set(
+                volume,
+                Met::Truncated(format!(
+                    "the partition table says {promised} bytes, the image has {}",
+                    disk.source.len()
+                )),
+            ),
+            note => places.note(volume, note.clone().into()),
+        }
+    }
+    let one = |partition: &Partition| {
+        let mut place = Place::new(Level::Partition, Some(volume), partition.number.to_string().into_bytes());
+        place.detail =
+            format!("{} bytes from {}, type {}", partition.len, partition.start, partition.kind.text());
+        place.type_id = Some(partition.kind.text());
+        if !partition.name.is_empty() {
+            place.detail.push_str(&format!(", name {:?}", partition.name));
+        }
+        let partition_place = places.add(place);
+        let place = places.add(Place::new(Level::Filesystem, Some(partition_place), b"".to_vec()));
+        Found {
+            place,
+            disk: number,
+            partition: Some(partition.number),
+            partuuid: Some(partition.partuuid.clone()),
+            partlabel: (!partition.name.is_empty()).then(|| partition.name.clone()),
+            source: Some(Arc::new(Window::new(Arc::clone(&disk.source), partition.start, partition.len))),
+            ..Found::default()
+        }
+    };
+    table.partitions.iter().map(one).collect()
+}
+
+/// Names the content of each, all in few rounds.
+fn identify(found: &mut [Found], rounds: &Rounds, places: &mut Places) {
+    let contents =
+        read_all(found.len(), rounds, |n| match found.get(n).and_then(|one| one.source.as_ref()) {
+            Some(source) => probe::identify(source.as_ref()).map(Some),
+            None => Ok(None),
+        });
+    for (one, content) in found.iter_mut().zip(contents) {
+        match content {
+            Ok(content) => {
+                if let Some(Content::Known(signature)) = &content {
+                    one.uuid.clone_from(&signature.uuid);
+                    one.label.clone_from(&signature.label);
+                    places.rename(one.place, signature.name);
+                }
+                one.content = content;
+            }
+            Err(error) => places.set(one.place, Met::of(&error)),
+        }
+    }
+}
+
+/// Puts volume groups together and lists their logical volumes.
+fn groups(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Found> {
+    let members: Vec<&Found> = found.iter().filter(|one| one.is(Class::LvmMember)).collect();
+    let read =
+        read_all(members.len(), rounds, |n| match members.get(n).and_then(|one| one.source.as_ref()) {
+            Some(source) => lvm::read(source.as_ref()),
+            None => Ok(None),
+        });
+    let mut usable = Vec::new();
+    let mut origin = Vec::new();
+    for (member, volume) in members.iter().zip(read) {
+        match (volume, &member.source) {
+            (Ok(Some(volume)), Some(source)) => {
+                usable.push((Arc::clone(source), volume));
+                origin.push(*member);
+            }
+            (Err(error), _) => places.set(member.place, Met::of(&error)),
+            _ => places.set(member.place, Met::Damaged("the LVM label cannot be read".to_owned())),
+        }
+    }
+    let (groups, left) = lvm::assemble(&usable);
+    for (index, why) in left {
+        if let Some(member) = origin.get(index) {
+            places.set(member.place, Met::LvmUnused(why));
+        }
+    }
+    let mut logical = Vec::new();
+    for group in groups {
+        let members: Vec<&Found> = group.members.iter().filter_map(|&n| origin.get(n).copied()).collect();
+        let Some(first) = members.first() else { continue };
+        for member in &members {
+            let met = if group.volumes.is_empty() {
+                Met::LvmUnused(format!("group {} has no logical volumes", group.name))
+            } else {
+                Met::LvmMember(group.name.clone())
+            };
+            places.set(member.place, met);
+        }
+        let mut place = Place::new(Level::VolumeGroup, None, group.name.clone().into_bytes());
+        place.detail = format!(
+            "{} of {} physical volumes",
+            members.len(),
+            members.len().saturating_add(group.missing.len())
+        );
+        let group_place = places.add(place);
+        for note in &group.notes {
+            places.note(group_place, super::place::PlaceNote::Lvm(note.clone()));
+        }
+        for volume in group.volumes {
+            let mut place =
+                Place::new(Level::LogicalVolume, Some(group_place), volume.name.clone().into_bytes());
+            place.detail = format!("{} bytes, {}", volume.len, volume.types.join(" and "));
+            let parent = places.add(place);
+            let place = places.add(Place::new(Level::Filesystem, Some(parent), b"".to_vec()));
+            let mut one = Found {
+                place,
+                disk: first.disk,
+                logical: Some((group.name.clone(), volume.name)),
+                ..Found::default()
+            };
+            match volume.mapping {
+                lvm::Mapping::Mapped(source) => one.source = Some(source),
+                lvm::Mapping::Missing(on) => places.set(place, Met::LvMissing(on.join(", "))),
+                lvm::Mapping::Unsupported(kind) => places.set(place, Met::LvUnsupported(kind)),
+                lvm::Mapping::Bad(why) => places.set(place, Met::Damaged(why)),
+            }
+            logical.push(one);
+        }
+    }
+    logical
+}
+
+/// Calls `read` for each number below `count` until each has an answer, with batched fetches in between.
+fn read_all<T>(count: usize, rounds: &Rounds, read: impl Fn(usize) -> Result<T>) -> Vec<Result<T>> {
+    let mut answers: Vec<Option<Result<T>>> = (0..count).map(|_| None).collect();
+    rounds.run(|| {
+        for (number, answer) in answers.iter_mut().enumerate() {
+            if !matches!(answer, Some(Ok(_))) {
+                let given = read(number);
+                *answer = (!given.as_ref().is_err_and(Error::is_not_resident)).then_some(given);
+            }
+        }
+    });
+    let answered = answers.into_iter().enumerate();
+    answered.map(|(number, answer)| answer.unwrap_or_else(|| read(number))).collect()
+}

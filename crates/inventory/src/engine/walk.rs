@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A parallel walk over every name of a tree, bounded in memory whatever the tree.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use snapscan_disk::fs::{FileType, Metadata, Node};
+use snapscan_disk::machine::{Location, Tree};
+use snapscan_disk::{Error, limits};
+use snapscan_schema::{Note, Reason};
+
+use crate::sink::{Found, reason_of};
+use crate::{Extractor, Sink, Walk};
+
+/// Entries of a folder whose metadata are asked for together.
+const BATCH: usize = 512;
+/// Folders that may wait at once: each takes some hundred bytes.
+const MOST_WAITING: usize = 200_000;
+/// Problems that are kept word by word.
+const MOST_PROBLEMS: usize = 100;
+
+/// What a walk found.
+#[derive(Default)]
+pub struct Walked {
+    /// What each extractor found, in the order given.
+    pub found: Vec<Vec<Found>>,
+    /// Names met.
+    pub names: u64,
+    /// What could not be walked; the extractors share it.
+    pub problems: Vec<Note>,
+}
+
+/// A folder that waits to be walked.
+struct Folder {
+    path: Vec<u8>,
+    location: Location,
+    depth: usize,
+}
+
+/// What the threads of one walk share.
+struct Shared<'a> {
+    tree: &'a Tree,
+    extractors: &'a [&'a Extractor],
+    waiting: Mutex<Vec<Folder>>,
+    /// Told when a folder is added, and when one is done.
+    more: Condvar,
+    /// Folders that wait or are being walked; the walk ends at none.
+    open: AtomicUsize,
+    seen: Mutex<HashSet<Location>>,
+    names: &'a AtomicU64,
+    problems: Mutex<Vec<Note>>,
+}
+
+/// Walks the whole tree and shows every name to the extractors. `names` counts while it goes. Uses rayon's current
+/// pool, one walker a thread.
+pub fn walk(tree: &Tree, extractors: &[&Extractor], names: &AtomicU64) -> Walked {
+    let shared = Shared {
+        tree,
+        extractors,
+        waiting: Mutex::new(vec![Folder { path: b"/".to_vec(), location: tree.root(), depth: 0 }]),
+        more: Condvar::new(),
+        open: AtomicUsize::new(1),
+        seen: Mutex::default(),
+        names,
+        problems: Mutex::default(),
+    };
+    let per_thread = rayon::broadcast(|_| shared.work());
+    let mut found: Vec<Vec<Found>> = extractors.iter().map(|_| Vec::new()).collect();
+    for sinks in per_thread {
+        found.iter_mut().zip(sinks).for_each(|(all, one)| all.push(one));
+    }
+    let mut problems = shared.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
+    problems.sort();
+    Walked { found, names: names.load(Ordering::Relaxed), problems }
+}
+
+impl Shared<'_> {
+    fn work(&self) -> Vec<Found> {
+        let mut sinks: Vec<Sink<'_>> =
+            self.extractors.iter().map(|one| Sink::new(self.tree, one.max_bytes)).collect();
+        while self.open.load(Ordering::Acquire) > 0 {
+            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match next {
+                Some(folder) => {
+                    self.walk_folder(&folder, &mut sinks);
+                    self.open.fetch_sub(1, Ordering::AcqRel);
+                    drop(self.waiting.lock());
+                    self.more.notify_all();
+                }
+                // Another thread walks a folder that may hold more: wait until it adds some or the walk ends.
+                None => {
+                    let guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                    if guard.is_empty() && self.open.load(Ordering::Acquire) > 0 {
+                        drop(self.more.wait(guard));
+                    }
+                }
+            }
+        }
+        sinks.into_iter().map(Sink::into_found).collect()
+    }
+
+    fn walk_folder(&self, folder: &Folder, sinks: &mut [Sink<'_>]) {
+        if folder.depth > limits::WALK_DEPTH {
+            self.problem(Reason::LimitReached, &folder.path, "folders deeper than the walk goes");
+            return;
+        }
+        if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.location) {
+            self.problem(Reason::SubtreeDamaged, &folder.path, "this folder has two names: a loop");
+            return;
+        }
+        let mut batch: Vec<(Vec<u8>, Location)> = Vec::with_capacity(BATCH);
+        let walked = self.tree.entries(folder.location, &mut |entry| {
+            match entry {
+                Ok((entry, location)) => batch.push((entry.name, location)),
+                Err(error) => self.failed(&folder.path, &error),
+            }
+            if batch.len() >= BATCH {
+                self.look(folder, &mut batch, sinks);
+            }
+            ControlFlow::Continue(())
+        });
+        self.look(folder, &mut batch, sinks);
+        if let Err(error) = walked {
+            self.failed(&folder.path, &error);
+        }
+    }
+
+    /// Asks for the metadata of a batch, filesystem by filesystem, and shows each name.
+    fn look(&self, folder: &Folder, batch: &mut Vec<(Vec<u8>, Location)>, sinks: &mut [Sink<'_>]) {
+        self.names.fetch_add(u64::try_from(batch.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        batch.sort_by_key(|(_, location)| *location);
+        for group in batch.chunk_by(|(_, one), (_, other)| one.fs == other.fs) {
+            let Some((_, first)) = group.first() else { continue };
+            let nodes: Vec<Node> = group.iter().map(|(_, location)| location.node).collect();
+            let metadata = self.tree.metadata_many(first.fs, &nodes);
+            for ((name, location), metadata) in group.iter().zip(metadata) {
+                let path = join(&folder.path, name);
+                match metadata {
+                    Ok(metadata) => self.show(folder, path, *location, &metadata, sinks),
+                    Err(error) => self.failed(&path, &error),
+                }
+            }
+        }
+        batch.clear();
+    }
+
+    fn show(
+        &self,
+        folder: &Folder,
+        path: Vec<u8>,
+        location: Location,
+        metadata: &Metadata,
+        sinks: &mut [Sink<'_>],
+    ) {
+        let met = Walk { tree: self.tree, path: &path, location, metadata };
+        for (extractor, sink) in self.extractors.iter().zip(sinks) {
+            if let Some(walk) = extractor.walk {
+                walk(&met, sink);
+            }
+        }
+        if metadata.kind == FileType::Directory {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiting.len() < MOST_WAITING {
+                self.open.fetch_add(1, Ordering::AcqRel);
+                waiting.push(Folder { path, location, depth: folder.depth.saturating_add(1) });
+                self.more.notify_one();
+            } else {
+                drop(waiting);
+                self.problem(Reason::LimitReached, &path, "more folders than can wait to be walked");
+            }
+        }
+    }
+
+    fn failed(&self, path: &[u8], error: &Error) {
+        self.problem(reason_of(error), path, &error.to_string());
+    }
+
+    fn problem(&self, code: Reason, path: &[u8], why: &str) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        if problems.len() < MOST_PROBLEMS {
+            let mut detail = path.to_vec();
+            detail.extend_from_slice(b": ");
+            detail.extend_from_slice(why.as_bytes());
+            problems.push(Note { code, detail: detail.into() });
+        }
+    }
+}
+
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(folder.len().saturating_add(name.len()).saturating_add(1));
+    path.extend_from_slice(folder);
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
