@@ -4,9 +4,12 @@
 //! Nothing is chosen by a whitelist of names or types: content decides, a partition's type only where content is
 //! unknown.
 
-pub mod gpt;
+mod ends;
+#[cfg(test)]
+pub(crate) mod flips;
+pub(crate) mod gpt;
 pub mod lvm;
-pub mod mbr;
+pub(crate) mod mbr;
 pub mod probe;
 pub mod table;
 
