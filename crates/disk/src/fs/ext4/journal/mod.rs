@@ -27,6 +27,9 @@ mod revoke;
 mod scan;
 mod superblock;
 
+#[cfg(test)]
+mod tests;
+
 pub use log::Area;
 pub use overlay::Overlay;
 pub use replay::{Expect, Loaded, load};
