@@ -101,8 +101,11 @@ fn compare(path: &[u8], kernel: &Record, ours: &Record, all: &mut Vec<Difference
     }
 }
 
+/// How a field is shown.
+type Show = fn(&Record) -> String;
+
 /// The fields and how each is shown; two that are shown alike are alike.
-const FIELDS: [(&str, fn(&Record) -> String); 13] = [
+const FIELDS: [(&str, Show); 13] = [
     ("type", |r| r.kind.letter().to_string()),
     ("mode", |r| format!("{:o}", r.mode)),
     ("uid", |r| r.uid.to_string()),

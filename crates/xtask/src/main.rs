@@ -4,6 +4,7 @@
 
 mod compare;
 mod diff_walk;
+mod mount;
 
 use std::process::ExitCode;
 
