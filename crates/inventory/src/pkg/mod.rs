@@ -8,6 +8,7 @@ pub mod dpkg;
 pub mod flatpak;
 pub mod opkg;
 pub mod pacman;
+pub mod paragraphs;
 pub mod portage;
 pub mod rpm;
 pub mod snap;
