@@ -1,3 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The binary.
-fn main() {}
+//! snapscan: what is installed on a machine, read from its disks, and what could not be read.
+//!
+//! `main` only dispatches: [`cli`] says what can be asked, [`scan`] makes a report, [`render`] shows it, [`error`] tells a
+//! person what went wrong, [`exit`] names the exit codes.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod error;
+mod exit;
+mod render;
+mod scan;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let code = match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    };
+    code.into()
+}

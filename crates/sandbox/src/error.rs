@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can go wrong with a target as a whole; everything smaller is coverage.
+
+/// Why nothing could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A volume could not be opened as a source of bytes.
+    #[error("cannot read {name}: {error}")]
+    Volume {
+        /// The volume's name.
+        name: String,
+        /// What was met.
+        error: snapscan_disk::Error,
+    },
+    /// The folder could not be opened.
+    #[error("cannot read the folder: {0}")]
+    Directory(snapscan_disk::Error),
+    /// No filesystem could be read, and something was asked of its tree.
+    #[error("no filesystem could be read")]
+    NoFilesystem,
+    /// There is no such path in the machine.
+    #[error("{path}: no such file or folder in this machine")]
+    NoSuchPath {
+        /// The path, escaped.
+        path: String,
+    },
+    /// There is no such place among the volumes.
+    #[error("{name}: no such volume; there are {known}")]
+    NoSuchVolume {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A path inside the machine could not be read.
+    #[error("{path}: {error}")]
+    Path {
+        /// The path, escaped.
+        path: String,
+        /// What was met.
+        error: snapscan_disk::Error,
+    },
+    /// The output could not be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+    /// The threads could not be started.
+    #[error("cannot start {threads} threads: {why}")]
+    Threads {
+        /// How many.
+        threads: usize,
+        /// What the system answered.
+        why: String,
+    },
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can be asked on the command line: one table of commands, one file each.
+
+mod cat;
+mod explain;
+mod ls;
+mod scan;
+
+pub(crate) use scan::Format;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Failure;
+use crate::exit::Exit;
+
+/// What is installed on a machine, read from its disks, and what could not be read.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  snapscan scan web-03.img
+  snapscan scan --format cyclonedx -o web-03.cdx.json root.img data.img
+  snapscan ls -l web-03.img /etc
+  snapscan explain IMAGE_TRUNCATED
+
+Exit codes: 0 complete, 3 something that matters was not read, 1 failed, 2 usage";
+
+#[derive(Subcommand)]
+enum Command {
+    /// List packages and configuration of a machine, and what was not read
+    Scan(scan::ScanArgs),
+    /// List names in a machine, without a mount and without root
+    Ls(ls::LsArgs),
+    /// Write the content of a file of a machine to standard output
+    Cat(cat::CatArgs),
+    /// Say what a reason code means and what to do about it
+    Explain(explain::ExplainArgs),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Scan(args) => args.run(),
+            Command::Ls(args) => args.run(),
+            Command::Cat(args) => args.run(),
+            Command::Explain(args) => args.run(),
+        }
+    }
+}
