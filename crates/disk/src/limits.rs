@@ -29,3 +29,5 @@ pub const JOURNAL_BLOCKS: u64 = 4 << 20;
 pub const KERNEL_NAMES: u32 = 8 << 20;
 /// Distinct blocks that a jbd2 journal revokes; as many as 4,100 full revoke blocks name, held in some 64 MiB.
 pub const JOURNAL_REVOKES: u64 = 2 << 20;
+/// Extents of one file that are looked at together: ten times the largest count that fragmented databases show.
+pub const EXTENTS: u64 = 1 << 20;

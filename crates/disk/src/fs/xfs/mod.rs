@@ -1,22 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-//! xfs, read-only, in user space.
+//! XFS, versions 4 and 5, read-only, in user space.
+//!
+//! A node is an inode number. Nothing but the superblock (and the log, if it is dirty) is read to open: inode numbers
+//! say where inodes lie, so headers and trees of the allocation groups are never needed.
+//!
+//! | module | answers |
+//! |---|---|
+//! | `superblock`, `features`, `geometry` | what filesystem is it, can it be read, where do its numbers lead? |
+//! | `inode`, `cluster` | what is one node, what are many? |
+//! | `fork`, `extent`, `btree` | where do the blocks of a file lie? |
+//! | `dir`, `attr`, `da` | names: of entries and of attributes, and the hash tree of both |
+//! | `symlink`, `file` | content |
+//! | `crc`, `volume` | proofs on metadata blocks; what all share |
 
+mod attr;
+mod btree;
+mod cluster;
+mod crc;
+mod da;
+mod dir;
+mod extent;
+mod features;
+mod file;
+mod fork;
+mod geometry;
+mod inode;
+mod superblock;
+mod symlink;
+mod volume;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{EachEntry, File, FileSystem, Info, Metadata, Node, Xattr};
-use crate::error::{Error, Result};
+use self::file::XfsFile;
+use self::inode::Inode;
+use self::superblock::Superblock;
+use self::volume::Volume;
+use super::{EachEntry, File, FileSystem, Info, Kind, Metadata, Node, Note, State, Xattr};
+use crate::error::Result;
 use crate::source::BlockSource;
 
-/// True if `source` has this filesystem's magic.
+/// True if `source` begins with this filesystem's magic.
 ///
 /// # Errors
 /// What the source answers, but for its end.
-pub fn probe(_source: &dyn BlockSource) -> Result<bool> {
-    Ok(false)
+pub fn probe(source: &dyn BlockSource) -> Result<bool> {
+    superblock::probe(source)
 }
 
-/// An open xfs filesystem.
+/// An open XFS filesystem.
 pub struct Xfs {
+    volume: Arc<Volume>,
     info: Info,
 }
 
@@ -25,8 +59,28 @@ impl Xfs {
     ///
     /// # Errors
     /// `Corrupt`, `Unsupported`, what the source answers.
-    pub fn open(_source: Arc<dyn BlockSource>) -> Result<Self> {
-        Err(Error::Unsupported("xfs".into()))
+    pub fn open(source: Arc<dyn BlockSource>) -> Result<Self> {
+        let (superblock, note) = Superblock::read(source.as_ref())?;
+        let state = if superblock.features.needs_repair {
+            State::Stale { why: "the superblock says that xfs_repair has to run first".into() }
+        } else {
+            State::Clean
+        };
+        let info = Info {
+            kind: Kind::Xfs,
+            type_name: "xfs",
+            uuid: Some(superblock.uuid),
+            label: superblock.label.clone(),
+            block_size: superblock.geometry.block_size,
+            size: superblock.geometry.bytes(superblock.geometry.blocks),
+            state,
+        };
+        let volume = Volume::new(source, superblock, BTreeSet::new(), note.into_iter().collect());
+        Ok(Xfs { volume: Arc::new(volume), info })
+    }
+
+    fn inode(&self, node: Node) -> Result<Inode> {
+        Inode::read(&self.volume, node.0)
     }
 }
 
@@ -34,25 +88,45 @@ impl FileSystem for Xfs {
     fn info(&self) -> &Info {
         &self.info
     }
+
     fn root(&self) -> Node {
-        Node(0)
+        Node(self.volume.superblock.root)
     }
-    fn metadata(&self, _: Node) -> Result<Metadata> {
-        Err(Error::NotADirectory)
+
+    fn metadata(&self, node: Node) -> Result<Metadata> {
+        let inode = self.inode(node)?;
+        Ok(inode.core.metadata(node.0, self.volume.is_stale(node.0)))
     }
-    fn lookup(&self, _: Node, _: &[u8]) -> Result<Option<Node>> {
-        Ok(None)
+
+    fn metadata_many(&self, nodes: &[Node]) -> Vec<Result<Metadata>> {
+        cluster::metadata_many(&self.volume, nodes)
     }
-    fn entries(&self, _: Node, _: &mut EachEntry<'_>) -> Result<()> {
-        Ok(())
+
+    fn lookup(&self, directory: Node, name: &[u8]) -> Result<Option<Node>> {
+        Ok(dir::lookup(&self.volume, &self.inode(directory)?, name)?.map(Node))
     }
-    fn open(&self, _: Node) -> Result<Box<dyn File>> {
-        Err(Error::NotADirectory)
+
+    fn entries(&self, directory: Node, each: &mut EachEntry<'_>) -> Result<()> {
+        dir::entries(&self.volume, &self.inode(directory)?, each)
     }
-    fn link_target(&self, _: Node) -> Result<Vec<u8>> {
-        Err(Error::NotADirectory)
+
+    fn open(&self, node: Node) -> Result<Box<dyn File>> {
+        Ok(Box::new(XfsFile::open(&self.volume, node.0)?))
     }
-    fn xattrs(&self, _: Node) -> Result<Vec<Xattr>> {
-        Ok(Vec::new())
+
+    fn link_target(&self, node: Node) -> Result<Vec<u8>> {
+        symlink::target(&self.volume, &self.inode(node)?)
+    }
+
+    fn xattrs(&self, node: Node) -> Result<Vec<Xattr>> {
+        attr::list(&self.volume, &self.inode(node)?)
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        self.volume.notes()
+    }
+
+    fn advise(&self, nodes: &[Node]) {
+        cluster::advise(&self.volume, nodes);
     }
 }

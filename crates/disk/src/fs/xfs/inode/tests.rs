@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One test for each reason a inode is refused.
