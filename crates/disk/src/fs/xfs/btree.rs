@@ -86,7 +86,12 @@ fn children(bytes: Bytes<'_>, keys: usize, room: usize, count: usize) -> Result<
 ///
 /// # Errors
 /// `Corrupt`; `Limit` if there are too many; what the source answers.
-pub(super) fn find(volume: &Volume, inode: &Inode, root: &Root, range: &Range<FileBlock>) -> Result<Vec<Mapping>> {
+pub(super) fn find(
+    volume: &Volume,
+    inode: &Inode,
+    root: &Root,
+    range: &Range<FileBlock>,
+) -> Result<Vec<Mapping>> {
     let bad = |why: String| inode.corrupt("extent tree", why);
     let mut wanted = within(&root.children, range).to_vec();
     for level in (0..root.level).rev() {
@@ -148,7 +153,13 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    fn parse(volume: &Volume, inode: &Inode, block: &'a [u8], place: u64, level: u16) -> Result<Self, String> {
+    fn parse(
+        volume: &Volume,
+        inode: &Inode,
+        block: &'a [u8],
+        place: u64,
+        level: u16,
+    ) -> Result<Self, String> {
         let bytes = Bytes(block);
         let (magic, header) = if volume.v5() { (MAGIC_V5, HEADER_V5) } else { (MAGIC_V4, HEADER_V4) };
         if !bytes.has(0, magic) {
@@ -208,7 +219,10 @@ mod tests {
     fn only_children_that_may_hold_the_range_are_read() {
         let root = Root::parse(&root(1, &[10, 20, 30])).unwrap();
         let blocks = |from, to| -> Vec<u64> {
-            within(&root.children, &(FileBlock(from)..FileBlock(to))).iter().map(|child| child.block.0).collect()
+            within(&root.children, &(FileBlock(from)..FileBlock(to)))
+                .iter()
+                .map(|child| child.block.0)
+                .collect()
         };
         assert_eq!(blocks(0, 10), [] as [u64; 0]);
         assert_eq!(blocks(0, 11), [100]);

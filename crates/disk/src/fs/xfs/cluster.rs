@@ -60,7 +60,8 @@ pub(super) fn advise(volume: &Volume, nodes: &[Node]) {
     let mut clusters: Vec<u64> = places.map(|place| place / CLUSTER).collect();
     clusters.sort_unstable();
     clusters.dedup();
-    let range = |cluster: u64| cluster.saturating_mul(CLUSTER)..cluster.saturating_add(1).saturating_mul(CLUSTER);
+    let range =
+        |cluster: u64| cluster.saturating_mul(CLUSTER)..cluster.saturating_add(1).saturating_mul(CLUSTER);
     let ranges: Vec<Range<u64>> = clusters.into_iter().map(range).collect();
     if !ranges.is_empty() {
         volume.source.advise(&ranges);

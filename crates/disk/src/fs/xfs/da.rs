@@ -53,6 +53,11 @@ impl<'a> DaBlock<'a> {
         self.magic == if self.v5 { v5 } else { v4 }
     }
 
+    /// True if this filesystem is version 5.
+    pub(super) fn is_v5(&self) -> bool {
+        self.v5
+    }
+
     /// True if this is an inner node.
     pub(super) fn is_node(&self) -> bool {
         self.is(NODE)
@@ -81,7 +86,8 @@ impl<'a> DaBlock<'a> {
         }
         let mut all: Vec<Child> = Vec::with_capacity(usize::from(count));
         for at in (0..usize::from(count)).map(|n| n.saturating_mul(ENTRY).saturating_add(self.header())) {
-            let (Some(hash), Some(block)) = (self.bytes.be32(at), self.bytes.be32(at.saturating_add(4))) else {
+            let (Some(hash), Some(block)) = (self.bytes.be32(at), self.bytes.be32(at.saturating_add(4)))
+            else {
                 return Err(format!("index node with {count} entries is too short for them"));
             };
             if all.last().is_some_and(|last| last.hash > hash) {

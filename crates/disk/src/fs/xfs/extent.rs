@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn run_of_no_blocks_or_outside_is_refused() {
-        for bytes in [record(0, 0, 5, 0), record(0, 0, 4 << 14, 1), record(0, 0, (1 << 14) - 1, 2), vec![0; 15]] {
+        for bytes in
+            [record(0, 0, 5, 0), record(0, 0, 4 << 14, 1), record(0, 0, (1 << 14) - 1, 2), vec![0; 15]]
+        {
             assert!(Mapping::parse(Bytes(&bytes), 0, &GEOMETRY).is_err());
         }
     }

@@ -62,7 +62,12 @@ impl Fork {
     ///
     /// # Errors
     /// `Corrupt`; `Limit`; what the source answers.
-    pub(super) fn map(&self, volume: &Volume, inode: &Inode, range: Range<FileBlock>) -> Result<Vec<Mapping>> {
+    pub(super) fn map(
+        &self,
+        volume: &Volume,
+        inode: &Inode,
+        range: Range<FileBlock>,
+    ) -> Result<Vec<Mapping>> {
         let geometry = &volume.superblock.geometry;
         let clip = |mapping: &Mapping| mapping.clip(range.start, range.end, geometry);
         match self {

@@ -2,8 +2,8 @@
 //! Where blocks and inodes lie: XFS's numbers to bytes of the source.
 //!
 //! A filesystem is cut into allocation groups (AGs) of equal size, the last one shorter. Block and inode numbers carry
-//! the group's number in their high bits, so they are not linear: with groups of 16,193 blocks (15 bits hold 16,384)
-//! block 0 of group 1 is number 16,384 and lies at block 16,193 of the source.
+//! the group's number in their high bits, so they are not linear: with groups of 18,001 blocks (15 bits hold 32,768)
+//! block 0 of group 1 is number 32,768 and lies at block 18,001 of the source.
 
 /// A block as XFS numbers it: the group's number, then the block within the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,32 +104,37 @@ fn low_bits(bits: u32) -> u64 {
 mod tests {
     use super::*;
 
-    /// mkfs.xfs of 253 MiB with four groups: `xfs_db -c 'convert fsblock 16384 daddr'` says 129544.
+    /// mkfs.xfs -d size=90001b,agcount=5; the expected places are what xfs_db's command `convert` prints.
     const SMALL: Geometry = Geometry {
         block_size: 4096,
         block_log: 12,
         sector_size: 512,
         inode_size: 512,
         inodes_per_block_log: 3,
-        blocks: 64_770,
-        group_blocks: 16_193,
-        group_log: 14,
-        groups: 4,
+        blocks: 90_001,
+        group_blocks: 18_001,
+        group_log: 15,
+        groups: 5,
         dir_block_log: 0,
     };
 
     #[test]
-    fn block_of_second_group_lies_after_the_first_groups_blocks() {
-        assert_eq!(SMALL.block_offset(FsBlock(16_384), 1), Some(129_544 * 512));
-        assert_eq!(SMALL.block_offset(FsBlock(0), 16_193), Some(0));
+    fn block_of_later_group_lies_after_the_blocks_of_those_before() {
+        assert_eq!(SMALL.block_offset(FsBlock(32_768), 1), Some(144_008 * 512));
+        assert_eq!(SMALL.block_offset(FsBlock(131_172), 1), Some(576_832 * 512));
+        assert_eq!(SMALL.block_offset(FsBlock(0), 18_001), Some(0));
     }
 
     #[test]
     fn run_that_leaves_group_or_filesystem_has_no_place() {
-        assert_eq!(SMALL.block_offset(FsBlock(0), 16_194), None);
-        assert_eq!(SMALL.block_offset(FsBlock(16_193), 1), None);
-        assert_eq!(SMALL.block_offset(FsBlock(4 << 14), 1), None);
-        assert_eq!(SMALL.block_offset(FsBlock((3 << 14) + 16_191), 1), None, "the last group is two blocks short");
+        assert_eq!(SMALL.block_offset(FsBlock(0), 18_002), None);
+        assert_eq!(SMALL.block_offset(FsBlock(18_001), 1), None);
+        assert_eq!(SMALL.block_offset(FsBlock(5 << 15), 1), None);
+        assert_eq!(
+            SMALL.block_offset(FsBlock((4 << 15) + 17_997), 1),
+            None,
+            "the last group is four blocks short"
+        );
         assert_eq!(SMALL.block_offset(FsBlock(u64::MAX), 1), None);
     }
 
@@ -137,6 +142,7 @@ mod tests {
     fn inode_number_is_block_number_with_index() {
         assert_eq!(SMALL.inode_offset(128), Some(16 * 4096));
         assert_eq!(SMALL.inode_offset(131), Some(16 * 4096 + 3 * 512));
+        assert_eq!(SMALL.inode_offset(262_187), Some(144_051 * 512));
         assert_eq!(SMALL.inode_offset(u64::MAX), None);
     }
 }

@@ -163,7 +163,8 @@ impl Core {
         let flags2 = if version == 3 { u64(120) } else { 0 };
         let large = flags2 & FLAG2_LARGE_COUNTERS != 0;
         let time = |at| timestamp(bytes, at, flags2 & FLAG2_BIGTIME != 0);
-        let kind = FileType::from_mode(u32::from(mode)).ok_or_else(|| format!("mode {mode:#o} has no type"))?;
+        let kind =
+            FileType::from_mode(u32::from(mode)).ok_or_else(|| format!("mode {mode:#o} has no type"))?;
         let format = bytes.u8(5).unwrap_or(u8::MAX);
         let core_size = if version == 3 { CORE_V3 } else { CORE_V2 };
         let device = matches!(kind, FileType::CharDevice | FileType::BlockDevice);

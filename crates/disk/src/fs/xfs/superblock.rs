@@ -59,7 +59,8 @@ impl Superblock {
             };
             // A copy vouches for itself only where its own sizes say a group begins.
             if copy.geometry.bytes(u64::from(copy.geometry.group_blocks)).saturating_mul(group) == offset {
-                let note = Note::BackupUsed(format!("superblock of group {group} at byte {offset}: {damage}"));
+                let note =
+                    Note::BackupUsed(format!("superblock of group {group} at byte {offset}: {damage}"));
                 return Ok((copy, Some(note)));
             }
         }
@@ -127,7 +128,12 @@ fn candidates(hint: Option<u64>, len: u64) -> Vec<(u64, u64)> {
     for bytes in [hint.unwrap_or(by_default), by_default, 1 << 40] {
         let groups = len.div_ceil(bytes.max(1));
         let last = groups.saturating_sub(1);
-        all.extend((1..groups.min(16)).chain([groups / 2, last]).filter(|&group| group > 0).map(|group| (group, bytes)));
+        all.extend(
+            (1..groups.min(16))
+                .chain([groups / 2, last])
+                .filter(|&group| group > 0)
+                .map(|group| (group, bytes)),
+        );
     }
     all
 }
@@ -158,7 +164,8 @@ impl Raw<'_> {
         let inode_size = self.power_of_two("inode size", u32::from(self.u16(104)?), 122, 256..=2048)?;
         let inodes_per_block_log = u32::from(self.u8(123)?);
         let block_log = block_size.trailing_zeros();
-        if inode_size > block_size || block_log.checked_sub(inode_size.trailing_zeros()) != Some(inodes_per_block_log)
+        if inode_size > block_size
+            || block_log.checked_sub(inode_size.trailing_zeros()) != Some(inodes_per_block_log)
         {
             return Err(bad(format!(
                 "2^{inodes_per_block_log} inodes of {inode_size} bytes do not fill a block of {block_size}"

@@ -34,7 +34,9 @@ pub(super) fn target(volume: &Volume, inode: &Inode) -> Result<Vec<u8>> {
     }
     if inode.core.format == Format::Local {
         let target = inode.data_fork().get(..index(size));
-        return target.map(<[u8]>::to_vec).ok_or_else(|| bad(format!("{size} bytes do not fit into the inode")));
+        return target
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| bad(format!("{size} bytes do not fit into the inode")));
     }
     let geometry = &volume.superblock.geometry;
     let fork = Fork::data(volume, inode)?;

@@ -55,9 +55,10 @@ impl<'a> Block<'a> {
         if whole {
             let tail = end.saturating_sub(TAIL);
             let indexed = index(u64::from(bytes.be32(tail).unwrap_or(u32::MAX)));
-            end = tail.checked_sub(indexed.saturating_mul(8)).filter(|&end| end >= start).ok_or_else(|| {
-                format!("block at byte {place} has an index of {indexed} entries, more than it can hold")
-            })?;
+            end =
+                tail.checked_sub(indexed.saturating_mul(8)).filter(|&end| end >= start).ok_or_else(|| {
+                    format!("block at byte {place} has an index of {indexed} entries, more than it can hold")
+                })?;
         }
         Ok(Block { bytes, start, end, ftype: volume.superblock.features.ftype })
     }
@@ -154,7 +155,11 @@ mod tests {
     #[test]
     fn entries_are_read_and_unused_runs_skipped() {
         let bytes = sample();
-        let all: Vec<_> = block(&bytes).entries().map(|raw| raw.unwrap()).map(|raw| (raw.name.to_vec(), raw.node)).collect();
+        let all: Vec<_> = block(&bytes)
+            .entries()
+            .map(|raw| raw.unwrap())
+            .map(|raw| (raw.name.to_vec(), raw.node))
+            .collect();
         assert_eq!(all, [(b"a".to_vec(), 131), (b"bc".to_vec(), 132)]);
     }
 

@@ -56,7 +56,19 @@ mod tests {
         }
     }
 
-    const HASHES: [(&str, u32); 0] = [];
+    const HASHES: [(&str, u32); 11] = [
+        ("README", 0x5831_2451),
+        ("dpkg", 0x0c9c_35e7),
+        ("status", 0x4c3d_396c),
+        ("a", 0x61),
+        ("ab", 0x30e2),
+        ("abc", 0x0018_7163),
+        ("abcd", 0x0c38_b1e4),
+        ("abcde", 0x1c58_f263),
+        ("libc6:amd64.list", 0x1664_b741),
+        (".bashrc", 0x1e7a_8275),
+        ("x86_64-linux-gnu", 0xdc9c_712d),
+    ];
 
     #[test]
     fn names_that_differ_in_case_are_one_only_without_case() {

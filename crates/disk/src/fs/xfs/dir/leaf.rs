@@ -65,7 +65,11 @@ fn addresses(folder: &Folder<'_>, hash: u32) -> Result<Option<Vec<u32>>> {
     let bad = |why: String| folder.corrupt(why);
     let Some(mut block) = folder.read(folder.index_start())? else {
         let one_block = folder.volume.superblock.geometry.dir_block_size();
-        return if folder.inode.core.size <= one_block { Ok(None) } else { Err(bad("it has no index".into())) };
+        return if folder.inode.core.size <= one_block {
+            Ok(None)
+        } else {
+            Err(bad("it has no index".into()))
+        };
     };
     let mut above = None;
     for _ in 0..TREE_DEPTH {

@@ -145,9 +145,11 @@ impl<'a> Folder<'a> {
         let free = geometry.block_of(FREE_AT);
         let all = self.fork.known().unwrap_or_default().iter().filter(|mapping| mapping.file < free);
         let ranges: Vec<_> = all.map(|mapping| mapping.bytes(geometry)).collect();
-        let bytes = ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.end.saturating_sub(range.start)));
-        if bytes <= SMALL {
-            self.volume.advise(&ranges);
+        let bytes =
+            ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.end.saturating_sub(range.start)));
+        let one_block = bytes <= self.volume.superblock.geometry.dir_block_size();
+        if bytes <= SMALL && !one_block {
+            self.volume.source.advise(&ranges);
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::block::Block;
 use super::{EachRaw, Folder};
+use crate::bytes::index;
 use crate::error::{Error, Result};
 use crate::fs::xfs::extent::Mapping;
 use crate::fs::xfs::fork::Fork;
@@ -24,14 +25,13 @@ impl Folder<'_> {
         let Folder { volume, inode, fork } = self;
         let geometry = &volume.superblock.geometry;
         let mappings = fork.map(volume, inode, FileBlock(0)..geometry.block_of(super::INDEX_AT))?;
-        let per_window = WINDOW / geometry.dir_block_size().max(1);
+        let per_window = index(WINDOW.checked_div(geometry.dir_block_size()).unwrap_or(1)).max(1);
         let mut starts = block_starts(&mappings, geometry.dir_block_blocks());
         // From here on no tree needs to be searched again.
         let folder = Folder { volume, inode, fork: Fork::Extents(mappings.clone()) };
         let mut broken = 0;
         loop {
-            let window: Vec<FileBlock> =
-                starts.by_ref().take(usize::try_from(per_window.max(1)).unwrap_or(1)).collect();
+            let window: Vec<FileBlock> = starts.by_ref().take(per_window).collect();
             let (Some(&first), Some(&last)) = (window.first(), window.last()) else {
                 return Ok(());
             };
@@ -54,12 +54,15 @@ impl Folder<'_> {
         let end = last.plus(geometry.dir_block_blocks());
         let from = mappings.partition_point(|mapping| mapping.end() <= first);
         let here = mappings.get(from..).unwrap_or_default().iter();
-        let ranges: Vec<_> = here.map_while(|m| m.clip(first, end, geometry)).map(|m| m.bytes(geometry)).collect();
+        let ranges: Vec<_> =
+            here.map_while(|m| m.clip(first, end, geometry)).map(|m| m.bytes(geometry)).collect();
         self.volume.advise(&ranges);
         let mut blocks = Vec::with_capacity(window.len());
         for &start in window {
             blocks.push(match self.read(start) {
-                Err(error) if !matches!(error, Error::Corrupt(_)) && !error.is_past_end() => return Err(error),
+                Err(error) if !matches!(error, Error::Corrupt(_)) && !error.is_past_end() => {
+                    return Err(error);
+                }
                 other => other,
             });
         }
@@ -127,7 +130,8 @@ mod tests {
     #[test]
     fn block_in_parts_is_named_once() {
         let part = |file, count| Mapping { file: FileBlock(file), byte: 0, count, unwritten: false };
-        let starts = |parts: &[Mapping], size| -> Vec<u64> { block_starts(parts, size).map(|b| b.0).collect() };
+        let starts =
+            |parts: &[Mapping], size| -> Vec<u64> { block_starts(parts, size).map(|b| b.0).collect() };
         assert_eq!(starts(&[part(0, 3), part(3, 5), part(24, 8)], 8), [0, 24]);
         assert_eq!(starts(&[part(0, 2), part(5, 1)], 1), [0, 1, 5]);
         assert_eq!(starts(&[], 4), [] as [u64; 0]);

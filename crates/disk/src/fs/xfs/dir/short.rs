@@ -35,7 +35,10 @@ pub(super) fn scan(
             Some((Raw { name, node, kind }, next.saturating_add(number_size)))
         });
         let Some((raw, next)) = parsed else {
-            return Err(format!("entry {nth} of {count} at byte {at} does not fit into {} bytes", fork.len()));
+            return Err(format!(
+                "entry {nth} of {count} at byte {at} does not fit into {} bytes",
+                fork.len()
+            ));
         };
         if each(raw).is_break() {
             return Ok(());
@@ -49,7 +52,9 @@ pub(super) fn scan(
 mod tests {
     use super::*;
 
-    fn names(fork: &[u8], ftype: bool) -> (Vec<(Vec<u8>, u64, u8)>, Result<(), String>) {
+    type Owned = (Vec<u8>, u64, u8);
+
+    fn names(fork: &[u8], ftype: bool) -> (Vec<Owned>, Result<(), String>) {
         let mut all = Vec::new();
         let end = scan(fork, ftype, &mut |raw| {
             all.push((raw.name.to_vec(), raw.node, raw.kind));
