@@ -209,6 +209,11 @@ fn dpkg_as_dpkg_query_reads_it() {
     compare_kinds(&["dpkg"]);
 }
 
+#[test]
+fn rpm_as_rpm_lists_it() {
+    compare_kinds(&["rpm"]);
+}
+
 fn system_of(root: &Path) -> Option<System> {
     let outcome = run(&folder::tree(root), Options { profile: Profile::Os }, &AtomicU64::new(0));
     let line = outcome.lines.iter().find(|line| line.name.as_bytes() == b"os-release").unwrap();
