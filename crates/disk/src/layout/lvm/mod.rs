@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! LVM2 volume groups in user space: from physical volumes to logical ones.
+//!
+//! | file | answers |
+//! |---|---|
+//! | `label` | where does a physical volume say its areas lie? |
+//! | `area` | where in a metadata area is the text that counts? |
+//! | `text` | what does the text say, as a tree? |
+//! | `volume` | what does one physical volume say: [`read`] |
+//! | `assemble` | which physical volumes make which groups: [`assemble()`] |
+//! | `map` | where do the bytes of a logical volume lie? |
+
+mod area;
+mod assemble;
+mod label;
+mod map;
+mod text;
+mod volume;
 
 use std::sync::Arc;
 
-use crate::error::Result;
+pub use self::assemble::assemble;
+pub use self::volume::read;
 use crate::source::BlockSource;
 
 /// What one physical volume says of itself and its group.
@@ -13,6 +30,8 @@ pub struct PhysicalVolume {
     pub id: String,
     /// The newest metadata text that could be read from it; empty if it belongs to no group.
     pub metadata: Vec<u8>,
+    /// True if it says that it belongs to a group, even if it holds no metadata itself.
+    pub used: bool,
     /// What was wrong with copies of the metadata that were passed over.
     pub problems: Vec<String>,
 }
@@ -57,20 +76,4 @@ pub enum Mapping {
     Unsupported(String),
     /// Its segments are not valid.
     Bad(String),
-}
-
-/// Reads the label and newest metadata of a physical volume; `None` if `source` is none.
-///
-/// # Errors
-/// `Corrupt` if it is one and no copy of its metadata is valid; what the source answers.
-pub fn read(source: &dyn BlockSource) -> Result<Option<PhysicalVolume>> {
-    let _ = source;
-    Ok(None)
-}
-
-/// Puts groups together from physical volumes and their sources. Each group takes the metadata with the highest
-/// `seqno` among its members. The second value holds, for physical volumes that belong to no group (or whose metadata
-/// cannot be understood), their index and the reason.
-pub fn assemble(_volumes: &[(Arc<dyn BlockSource>, PhysicalVolume)]) -> (Vec<Group>, Vec<(usize, String)>) {
-    (Vec::new(), Vec::new())
 }
