@@ -1,60 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-//! ext4, read-only, in user space.
+//! ext2, ext3 and ext4, read-only, in user space.
+//!
+//! | module | answers |
+//! |---|---|
+//! | `open`, `superblock`, `features` | can it be read, what are its sizes, which copy is used? |
+//! | [`journal`] | what does the journal hold that is not in its place yet? |
+//! | `volume`, `group`, `table` | how is a block read, where is an inode? |
+//! | `inode`, `inline`, `link`, `xattr`, `acl` | what does an inode say? |
+//! | `mapping`, `extent`, `indirect`, `file` | where are a file's bytes? |
+//! | `dir`, `dirent`, `htree`, `hash`, `encrypted` | what is in a folder, where is a name? |
+//! | `csum` | the checksums of metadata |
+//! | `filesystem` | the contract |
 
+mod acl;
+mod csum;
+mod dir;
+mod dirent;
+mod encrypted;
+mod extent;
+mod features;
+mod file;
+mod filesystem;
+mod group;
+mod hash;
+mod htree;
+mod indirect;
+mod inline;
+mod inode;
 pub mod journal;
+mod link;
+mod mapping;
+mod open;
+mod superblock;
+mod table;
+mod volume;
+mod xattr;
 
-use std::sync::Arc;
-
-use super::{EachEntry, File, FileSystem, Info, Metadata, Node, Xattr};
-use crate::error::{Error, Result};
-use crate::source::BlockSource;
-
-/// True if `source` has this filesystem's magic.
-///
-/// # Errors
-/// What the source answers, but for its end.
-pub fn probe(_source: &dyn BlockSource) -> Result<bool> {
-    Ok(false)
-}
-
-/// An open ext4 filesystem.
-pub struct Ext4 {
-    info: Info,
-}
-
-impl Ext4 {
-    /// Opens what [`probe`] found.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Unsupported`, what the source answers.
-    pub fn open(_source: Arc<dyn BlockSource>) -> Result<Self> {
-        Err(Error::Unsupported("ext4".into()))
-    }
-}
-
-impl FileSystem for Ext4 {
-    fn info(&self) -> &Info {
-        &self.info
-    }
-    fn root(&self) -> Node {
-        Node(0)
-    }
-    fn metadata(&self, _: Node) -> Result<Metadata> {
-        Err(Error::NotADirectory)
-    }
-    fn lookup(&self, _: Node, _: &[u8]) -> Result<Option<Node>> {
-        Ok(None)
-    }
-    fn entries(&self, _: Node, _: &mut EachEntry<'_>) -> Result<()> {
-        Ok(())
-    }
-    fn open(&self, _: Node) -> Result<Box<dyn File>> {
-        Err(Error::NotADirectory)
-    }
-    fn link_target(&self, _: Node) -> Result<Vec<u8>> {
-        Err(Error::NotADirectory)
-    }
-    fn xattrs(&self, _: Node) -> Result<Vec<Xattr>> {
-        Ok(Vec::new())
-    }
-}
+pub use open::{Ext4, probe, probe_copies};
