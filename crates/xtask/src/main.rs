@@ -2,9 +2,16 @@
 //! The project's own tool: one subcommand a module.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that panics is a test that failed"))]
 
+mod bench;
+mod ci;
 mod compare;
 mod diff_walk;
+mod fuzz;
 mod mount;
+mod readme;
+mod schema;
+mod steps;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -21,13 +28,28 @@ struct Arguments {
 /// One line a command, in alphabetical order.
 #[derive(Subcommand)]
 enum Command {
+    /// The gate: everything that a change must pass
+    Ci(ci::Arguments),
     /// Compare the kernel's reading of an image with ours: every difference is listed
     DiffWalk(diff_walk::Arguments),
+    /// Fuzz the parsers for some seconds each
+    Fuzz(fuzz::Arguments),
+    /// Write the generated parts of documents, or compare them and run the README's commands
+    Readme(readme::Arguments),
+    /// Write the report's JSON Schema, or compare it
+    Schema(schema::Arguments),
+    /// Check the rules of the house
+    Tidy(tidy::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Ci(arguments) => ci::run_all(&arguments),
         Command::DiffWalk(arguments) => diff_walk::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run_named(&arguments),
+        Command::Readme(arguments) => readme::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Tidy(arguments) => tidy::run(&arguments),
     };
     match done {
         Ok(code) => code,

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `cargo xtask readme`: the generated parts of documents, and the commands that they promise.
+
+use std::fs;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use snapscan_inventory::{Profile, registry};
+use snapscan_schema::Reason;
+
+use crate::steps::run as run_command;
+
+/// Options of `readme`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only compare; fail if a generated part differs
+    #[arg(long)]
+    check: bool,
+}
+
+/// A generated part: document, mark, and what stands between `<!-- MARK -->` and `<!-- end -->`.
+type Part = (&'static str, &'static str, fn() -> String);
+
+/// All generated parts.
+const PARTS: &[Part] = &[("README.md", "extractors", extractors), ("docs/reasons.md", "reasons", reasons)];
+
+/// Writes or compares the generated parts.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.check {
+        check()?;
+    } else {
+        for (file, mark, part) in PARTS {
+            let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+            fs::write(file, replaced(file, &text, mark, &part())?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fails if a generated part is stale, or a command of the README does not work.
+pub(crate) fn check() -> Result<()> {
+    for (file, mark, part) in PARTS {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+        if replaced(file, &text, mark, &part())? != text {
+            bail!("the part `{mark}` of {file} is stale; run `cargo xtask readme`");
+        }
+    }
+    for command in commands(&fs::read_to_string("README.md")?) {
+        run_command(Command::new("bash").args(["-euo", "pipefail", "-c", &command]))?;
+    }
+    Ok(())
+}
+
+/// The commands of the README's blocks that are marked `sh`, but for those that the gate runs by itself.
+fn commands(readme: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in readme.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside && !line.starts_with('#') && !line.trim().is_empty() => {
+                commands.push(line.split("  #").next().unwrap_or(line).trim().to_owned());
+            }
+            _ => {}
+        }
+    }
+    commands.retain(|command| !command.starts_with("cargo test") && !command.starts_with("cargo xtask ci"));
+    commands
+}
+
+fn replaced(file: &str, text: &str, mark: &str, part: &str) -> Result<String> {
+    let begin = format!("<!-- {mark} -->\n");
+    let (before, rest) = text.split_once(&begin).with_context(|| format!("{file} has no mark `{mark}`"))?;
+    let (_, after) =
+        rest.split_once("<!-- end -->").with_context(|| format!("{file}: `{mark}` does not end"))?;
+    Ok(format!("{before}{begin}{part}<!-- end -->{after}"))
+}
+
+fn extractors() -> String {
+    let mut table = "| extractor | reads | profile |\n|---|---|---|\n".to_owned();
+    for extractor in registry::ALL {
+        let profile = if extractor.profile == Profile::Os { "os" } else { "full" };
+        table.push_str(&format!("| `{}` | {} | {profile} |\n", extractor.name, extractor.title));
+    }
+    table
+}
+
+fn reasons() -> String {
+    let mut table = "| code | status | weight | means | what to do |\n|---|---|---|---|---|\n".to_owned();
+    for reason in Reason::ALL {
+        let row = reason.explain();
+        let status = row.status.map_or("note".to_owned(), |status| format!("{status:?}").to_lowercase());
+        let weight = format!("{:?}", row.weight).to_lowercase();
+        table.push_str(&format!(
+            "| `{}` | {status} | {weight} | {} {} | {} |\n",
+            row.code,
+            sentence(row.text),
+            row.meaning,
+            row.remedy
+        ));
+    }
+    table
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
