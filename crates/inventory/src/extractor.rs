@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The contract of an extractor.
 
+use std::collections::HashSet;
+
 use snapscan_disk::fs::Metadata;
 use snapscan_disk::machine::glob::Match;
 use snapscan_disk::machine::{Location, Tree};
@@ -64,6 +66,12 @@ impl Hits {
     /// The matches of the pattern with this place in [`Extractor::wants`].
     pub fn of(&self, pattern: usize) -> &[Match] {
         self.by_pattern.get(pattern).map_or(&[], Vec::as_slice)
+    }
+
+    /// All matches but those that lead to an object that another leads to: `lib` may be a link to `usr/lib`.
+    pub fn distinct(&self) -> Vec<&Match> {
+        let mut seen = HashSet::new();
+        self.all().filter(|one| seen.insert(one.at.location)).collect()
     }
 
     /// True if nothing matched.

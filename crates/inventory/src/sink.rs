@@ -111,6 +111,16 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// The same with the line (from 1) where it stands.
+    pub fn evidence_at_line(&self, at: &Resolved, line: u64) -> Evidence {
+        Evidence { line: Some(line), ..self.evidence(at) }
+    }
+
+    /// The same with the number of the record (from 1).
+    pub fn evidence_of_record(&self, at: &Resolved, record: u64) -> Evidence {
+        Evidence { record: Some(record), ..self.evidence(at) }
+    }
+
     /// An installed package.
     pub fn package(&mut self, package: Package) {
         self.finding(Finding::Package(package));
@@ -173,6 +183,12 @@ impl<'a> Sink<'a> {
             let count = self.found.more_problems.entry(code).or_default();
             *count = count.saturating_add(1);
         }
+    }
+
+    /// The same with the line (from 1) of a file.
+    pub fn problem_at_line(&mut self, code: Reason, at: &Resolved, line: u64, why: impl AsRef<[u8]>) {
+        let place = [at.path.as_bytes(), format!(", line {line}").as_bytes()].concat();
+        self.problem(code, place, why);
     }
 
     /// The problem that an error of the tree is.

@@ -214,6 +214,11 @@ fn rpm_as_rpm_lists_it() {
     compare_kinds(&["rpm"]);
 }
 
+#[test]
+fn text_databases_as_other_tools_read_them() {
+    compare_kinds(&["apk", "pacman", "opkg", "portage", "snap", "flatpak", "bottlerocket", "cos"]);
+}
+
 fn system_of(root: &Path) -> Option<System> {
     let outcome = run(&folder::tree(root), Options { profile: Profile::Os }, &AtomicU64::new(0));
     let line = outcome.lines.iter().find(|line| line.name.as_bytes() == b"os-release").unwrap();

@@ -27,7 +27,7 @@ pub enum Finding {
 /// Order: by every field in the order of declaration, `None` first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Package {
-    /// Whose package: `deb`, `rpm`, `apk`, `alpm`, `opkg`, `portage`, `snap`, `flatpak`, `bottlerocket`, `cos`.
+    /// Whose package: `deb`, `rpm`, `apk`, `pacman`, `opkg`, `portage`, `snap`, `flatpak`, `bottlerocket`, `cos`.
     pub ecosystem: Text,
     /// The name.
     pub name: Text,

@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 
 use snapscan_disk::machine::glob::Match;
-use snapscan_disk::machine::{Content, Resolved, Tree};
+use snapscan_disk::machine::{Content, Tree};
 use snapscan_schema::Reason;
 
+use super::lost;
 use crate::{Extractor, Hits, Profile, Sink};
 
-mod info;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -55,8 +55,9 @@ fn extract(tree: &Tree, hits: &Hits, sink: &mut Sink<'_>) {
     if !status.is_empty() || !single.is_empty() {
         sink.database(&database(&status, &single));
     }
+    let known = records.iter().map(|record| record.name).collect();
     for folder in hits.of(INFO) {
-        info::check(tree, folder, &records, !status.is_empty(), sink);
+        lost::check(tree, folder, b".list", &known, !status.is_empty(), sink);
     }
     report(records, sink);
 }
@@ -118,7 +119,7 @@ fn report(records: Vec<Record<'_>>, sink: &mut Sink<'_>) {
     for record in records {
         match record.on_disk() {
             true => {
-                let evidence = sink.evidence(record.at);
+                let evidence = sink.evidence_at_line(record.at, record.line);
                 sink.package(record.package(evidence));
             }
             false => left_out = left_out.saturating_add(1),
@@ -127,11 +128,4 @@ fn report(records: Vec<Record<'_>>, sink: &mut Sink<'_>) {
     if left_out > 0 {
         sink.note(Reason::NotInstalled, format!("{left_out} removed but not purged, or never installed"));
     }
-}
-
-/// A place in a file, for problems.
-fn place(at: &Resolved, line: u64) -> Vec<u8> {
-    let mut place = at.path.as_bytes().to_vec();
-    place.extend_from_slice(format!(", line {line}").as_bytes());
-    place
 }

@@ -5,7 +5,6 @@ use snapscan_disk::machine::{Content, Resolved};
 use snapscan_schema::{Evidence, Package, Reason};
 
 use super::super::paragraphs::{End, Paragraph, Paragraphs};
-use super::place;
 use crate::Sink;
 
 /// The fields that are read.
@@ -25,7 +24,7 @@ pub(super) struct Record<'a> {
     pub(super) multi_arch_same: bool,
     /// The file, and the line in it where the paragraph begins.
     pub(super) at: &'a Resolved,
-    line: u64,
+    pub(super) line: u64,
 }
 
 /// Whether a package's files are on the disk.
@@ -74,7 +73,7 @@ impl<'a> Record<'a> {
             source: Some(source.into()),
             source_version: Some(source_version.into()),
             status: self.status.map(Into::into),
-            evidence: Evidence { line: Some(self.line), ..evidence },
+            evidence,
             ..Package::default()
         }
     }
@@ -88,7 +87,7 @@ impl<'a> Record<'a> {
         sink: &mut Sink<'_>,
     ) -> Option<Self> {
         let mut malformed =
-            |line: u64, why: &str| sink.problem(Reason::RecordMalformed, place(at, line), why);
+            |line: u64, why: &str| sink.problem_at_line(Reason::RecordMalformed, at, line, why);
         if let Some(line) = paragraph.malformed {
             malformed(line, "neither a field nor the continuation of one");
         }
@@ -139,7 +138,7 @@ pub(super) fn of_status<'a>(content: &'a Content, sink: &mut Sink<'_>) -> Vec<Re
     while let Some(paragraph) = paragraphs.next(FIELDS) {
         if paragraph.end != End::EmptyLine {
             let why = "the file ends in this paragraph";
-            sink.problem(Reason::DatabaseIncomplete, place(at, paragraph.line), why);
+            sink.problem_at_line(Reason::DatabaseIncomplete, at, paragraph.line, why);
             if !is_whole(&paragraph) {
                 continue;
             }
