@@ -32,7 +32,9 @@ const MOST_BYTES: u64 = 64 << 20;
 /// `Corrupt` with scope `Node`; `Limit`; what the source answers.
 pub(super) fn list(volume: &Volume, inode: &Inode) -> Result<Vec<Xattr>> {
     let mut all = Vec::new();
-    if inode.core.fork_offset == 0 {
+    // A fork can be reserved when the inode is made and never get an attribute.
+    let reserved_only = inode.core.attr_format == Format::Extents && inode.core.attr_extents == 0;
+    if inode.core.fork_offset == 0 || reserved_only {
         return Ok(all);
     }
     if inode.core.attr_format == Format::Local {
