@@ -31,3 +31,5 @@ pub const KERNEL_NAMES: u32 = 8 << 20;
 pub const JOURNAL_REVOKES: u64 = 2 << 20;
 /// Extents of one file that are looked at together: ten times the largest count that fragmented databases show.
 pub const EXTENTS: u64 = 1 << 20;
+/// Bytes of an XFS log; mkfs.xfs makes none larger (XFS_MAX_LOG_BYTES).
+pub const XFS_LOG_BYTES: u64 = 2 << 30;

@@ -11,6 +11,7 @@
 //! | `fork`, `extent`, `btree` | where do the blocks of a file lie? |
 //! | `dir`, `attr`, `da` | names: of entries and of attributes, and the hash tree of both |
 //! | `symlink`, `file` | content |
+//! | `log`, `recovery` | what did the machine not write in place before the snapshot? |
 //! | `crc`, `volume` | proofs on metadata blocks; what all share |
 
 mod attr;
@@ -25,18 +26,20 @@ mod file;
 mod fork;
 mod geometry;
 mod inode;
+pub mod log;
+mod recovery;
 mod superblock;
 mod symlink;
 mod volume;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use self::file::XfsFile;
 use self::inode::Inode;
+use self::recovery::Recovered;
 use self::superblock::Superblock;
 use self::volume::Volume;
-use super::{EachEntry, File, FileSystem, Info, Kind, Metadata, Node, Note, State, Xattr};
+use super::{EachEntry, File, FileSystem, Info, Kind, Metadata, Node, Note, Xattr};
 use crate::error::Result;
 use crate::source::BlockSource;
 
@@ -61,11 +64,7 @@ impl Xfs {
     /// `Corrupt`, `Unsupported`, what the source answers.
     pub fn open(source: Arc<dyn BlockSource>) -> Result<Self> {
         let (superblock, note) = Superblock::read(source.as_ref())?;
-        let state = if superblock.features.needs_repair {
-            State::Stale { why: "the superblock says that xfs_repair has to run first".into() }
-        } else {
-            State::Clean
-        };
+        let recovered = Recovered::load(&source, &superblock)?;
         let info = Info {
             kind: Kind::Xfs,
             type_name: "xfs",
@@ -73,9 +72,10 @@ impl Xfs {
             label: superblock.label.clone(),
             block_size: superblock.geometry.block_size,
             size: superblock.geometry.bytes(superblock.geometry.blocks),
-            state,
+            state: recovered.state,
         };
-        let volume = Volume::new(source, superblock, BTreeSet::new(), note.into_iter().collect());
+        let notes = note.into_iter().collect();
+        let volume = Volume::new(source, recovered.overlay, superblock, recovered.stale_inodes, notes);
         Ok(Xfs { volume: Arc::new(volume), info })
     }
 

@@ -4,6 +4,7 @@
 use super::crc;
 use super::features::Features;
 use super::geometry::Geometry;
+use super::log;
 use crate::bytes::{Bytes, index, until_nul};
 use crate::error::{Error, Result};
 use crate::fs::{Note, if_long_enough};
@@ -37,6 +38,8 @@ pub(super) struct Superblock {
     pub(super) label: Vec<u8>,
     /// Inode of the root folder.
     pub(super) root: u64,
+    /// What the log's recovery needs.
+    pub(super) log: log::Geometry,
 }
 
 impl Superblock {
@@ -115,6 +118,7 @@ impl Superblock {
             meta_uuid: if features.meta_uuid { array(248)? } else { uuid },
             label: until_nul(raw.0.slice(108, 12).unwrap_or_default()).to_vec(),
             root,
+            log: log::Geometry::parse(sector)?,
         })
     }
 }

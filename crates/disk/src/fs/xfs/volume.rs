@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::crc::Proof;
+use super::log::Overlay;
 use super::superblock::Superblock;
 use crate::bytes::{index, wide};
 use crate::error::Result;
@@ -19,6 +20,8 @@ const MOST_NOTES: usize = 1000;
 pub(super) struct Volume {
     /// Where the bytes come from, as they are after log recovery.
     pub(super) source: Arc<dyn BlockSource>,
+    /// The log's changes, if it has any.
+    overlay: Option<Arc<Overlay>>,
     /// The superblock.
     pub(super) superblock: Superblock,
     /// Inodes with announced changes that were not applied.
@@ -29,11 +32,16 @@ pub(super) struct Volume {
 impl Volume {
     pub(super) fn new(
         source: Arc<dyn BlockSource>,
+        overlay: Option<Arc<Overlay>>,
         superblock: Superblock,
         stale: BTreeSet<u64>,
         notes: BTreeSet<Note>,
     ) -> Volume {
-        Volume { source, superblock, stale, notes: Mutex::new(notes) }
+        let source = match overlay.clone() {
+            Some(overlay) => overlay,
+            None => source,
+        };
+        Volume { source, overlay, superblock, stale, notes: Mutex::new(notes) }
     }
 
     /// True if metadata has checksums and owners.
@@ -69,8 +77,8 @@ impl Volume {
     }
 
     /// True if any of these bytes were changed by the log: a checksum over them is old.
-    pub(super) fn is_from_log(&self, _range: Range<u64>) -> bool {
-        false
+    pub(super) fn is_from_log(&self, range: Range<u64>) -> bool {
+        self.overlay.as_ref().is_some_and(|overlay| overlay.covers(range))
     }
 
     /// True if an announced change of this inode was not applied; that is noted.
