@@ -159,6 +159,3 @@ fn adler32(bytes: &[u8]) -> u32 {
     }
     (high << 16) | low
 }
-
-#[cfg(test)]
-mod tests;

@@ -86,7 +86,7 @@ impl Met {
                 *word |= bit;
                 Ok(())
             }
-            Some(_) => Err(Error::whole("database", format!("page {number} is reached twice"))),
+            Some(_) => Err(Error::whole("database", format!("page {number} is free or was met before"))),
             None => {
                 Err(Error::whole("database", format!("page {number} lies beyond the last of {}", self.len)))
             }
@@ -109,7 +109,7 @@ mod tests {
         let mut met = Met::new(65);
         assert!(met.meet(64).is_ok());
         assert!(met.has(64) && !met.has(0));
-        assert!(met.meet(64).unwrap_err().to_string().contains("twice"));
+        assert!(met.meet(64).unwrap_err().to_string().contains("met before"));
         assert!(met.meet(65).unwrap_err().to_string().contains("beyond"));
     }
 

@@ -15,6 +15,8 @@ mod hash;
 mod meta;
 mod pages;
 
+use std::collections::HashSet;
+
 use snapscan_disk::Result;
 use snapscan_disk::fs::File;
 
@@ -32,7 +34,7 @@ pub fn read(file: &dyn File, each: &mut Each<'_>) -> Result<Scan> {
     let mut pages = Pages::open(file)?;
     let meta = pages.meta().clone();
     pages.check_size(&mut scan);
-    let mut pairs = Pairs { scan: &mut scan, order: meta.order, pairs: 0, each };
+    let mut pairs = Pairs { scan: &mut scan, order: meta.order, pairs: 0, numbers: HashSet::new(), each };
     match &meta.kind {
         Kind::Hash(hash) => hash::read(&mut pages, hash, &mut pairs),
         Kind::Btree { root } => btree::read(&mut pages, *root, &mut pairs),
@@ -56,6 +58,7 @@ struct Pairs<'a, 'e> {
     scan: &'a mut Scan,
     order: Order,
     pairs: u64,
+    numbers: HashSet<u32>,
     each: &'a mut Each<'e>,
 }
 
@@ -63,12 +66,17 @@ impl Pairs<'_, '_> {
     fn pair(&mut self, key: &[u8], value: &[u8], place: &str) {
         self.pairs = self.pairs.saturating_add(1);
         match (key.len(), self.order.u32(key, 0)) {
-            (4, Some(0)) => {}
-            (4, Some(number)) => self.scan.record(self.each, number.into(), value),
+            (4, Some(number)) => {
+                if !self.numbers.insert(number) {
+                    self.scan.damaged(format!("{place}: package {number} is there twice"));
+                }
+                match (number, value.len()) {
+                    (0, 4) => {}
+                    (0, len) => self.scan.damaged(format!("{place}: record 0 has {len} bytes")),
+                    _ => self.scan.record(self.each, number.into(), value),
+                }
+            }
             _ => self.scan.damaged(format!("{place}: a key of {} bytes is no package number", key.len())),
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -114,8 +114,9 @@ fn records(
         if page == 0 || (stored != Some(checksum(segment.nonce, content)) && !cfg!(fuzzing)) {
             break;
         }
-        if page <= segment.database_pages {
-            pages.insert(page, offset.saturating_add(4));
+        // Only pages that were there are saved, each once.
+        if page > segment.database_pages || pages.insert(page, offset.saturating_add(4)).is_some() {
+            scan.damaged(format!("the rollback journal restores page {page} in an unexpected place"));
         }
         offset = offset.saturating_add(wide(len));
         taken = taken.saturating_add(1);

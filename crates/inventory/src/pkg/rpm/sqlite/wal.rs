@@ -112,7 +112,8 @@ pub(super) fn read(file: &mut Window<'_>, page_size: usize, scan: &mut Scan) -> 
     Ok((log.database_pages > 0).then_some(log))
 }
 
-/// A frame of this log after one that does not hold was written by the machine and cannot be applied.
+/// A commit of this log at or after a frame that does not hold was made by the machine and cannot be applied. Other frames
+/// are those of a transaction that did not end: SQLite rewrites them and mends their checksums when it does.
 fn check_rest(
     file: &mut Window<'_>,
     end: u64,
@@ -123,9 +124,10 @@ fn check_rest(
 ) -> Result<()> {
     let mut offset = end;
     while offset.saturating_add(step) <= file.size() {
-        if Bytes(file.get(offset, FRAME)?).array::<8>(8) == Some(salts) {
+        let frame = Bytes(file.get(offset, FRAME)?);
+        if frame.array::<8>(8) == Some(salts) && frame.be32(4) != Some(0) {
             scan.damaged(format!(
-                "the write-ahead log is damaged after {held} frames: what follows at byte {end} was not applied"
+                "the write-ahead log is damaged after {held} frames: a commit after byte {end} was not applied"
             ));
             return Ok(());
         }
