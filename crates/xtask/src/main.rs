@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod compare;
+mod cuts;
 mod diff_walk;
 mod fuzz;
 mod mount;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Command {
     /// The gate: everything that a change must pass
     Ci(ci::Arguments),
+    /// Compare copies taken at random instants under load with the kernel's recovery of them
+    Cuts(cuts::Arguments),
     /// Compare the kernel's reading of an image with ours: every difference is listed
     DiffWalk(diff_walk::Arguments),
     /// Fuzz the parsers for some seconds each
@@ -45,6 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Ci(arguments) => ci::run_all(&arguments),
+        Command::Cuts(arguments) => cuts::run(&arguments),
         Command::DiffWalk(arguments) => diff_walk::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run_named(&arguments),
         Command::Readme(arguments) => readme::run(&arguments),

@@ -68,6 +68,15 @@ impl Mounted {
         Mounted::with(image, "rw,loop", kind)
     }
 
+    /// The same with further options, separated by commas; none if empty.
+    ///
+    /// # Errors
+    /// What mount(8) says.
+    pub(crate) fn with_options(image: &Path, kind: Kind, options: &str) -> Result<Self> {
+        let comma = if options.is_empty() { "" } else { "," };
+        Mounted::with(image, &format!("rw,loop{comma}{options}"), kind)
+    }
+
     fn with(image: &Path, options: &str, kind: Kind) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let options = kind.options(options);

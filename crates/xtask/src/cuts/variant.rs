@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The filesystems that are cut: how each is made and mounted.
+
+use std::path::Path;
+
+use crate::mount::Kind;
+
+/// One way to make and mount a filesystem.
+pub(super) struct Variant {
+    pub(super) kind: Kind,
+    pub(super) name: &'static str,
+    /// The mkfs and its arguments, without the image.
+    pub(super) mkfs: Vec<&'static str>,
+    /// Options of the mount under load.
+    pub(super) options: &'static str,
+    /// Bytes of the image.
+    pub(super) bytes: u64,
+    /// What is logged cannot always be applied by design.
+    pub(super) may_be_stale: bool,
+}
+
+/// Small journals, so that the log goes round often.
+const EXT4: [(&str, &str, &str); 12] = [
+    ("default", "-J size=8", "commit=1"),
+    ("data-journal", "-J size=16", "data=journal"),
+    ("1k", "-b 1024 -J size=4", "commit=1"),
+    ("ext3", "-O ^extents,^64bit,^metadata_csum,^flex_bg,^huge_file,^dir_nlink,^extra_isize -J size=4", ""),
+    ("v1", "-O ^metadata_csum,64bit -J size=8", "journal_checksum,commit=1"),
+    ("v1-async", "-O ^metadata_csum,^64bit -J size=8", "data=writeback,journal_async_commit"),
+    ("plain", "-O ^metadata_csum,^64bit -b 2048 -J size=4", "commit=1"),
+    ("v3-async", "-O metadata_csum,64bit -J size=8", "data=writeback,journal_async_commit"),
+    ("inline", "-O inline_data,ea_inode,large_dir -I 512 -J size=8", "commit=1"),
+    ("bigalloc", "-O bigalloc -C 16384 -J size=8", ""),
+    ("orphan-list", "-O ^orphan_file,quota,project -I 256 -J size=8", "commit=1"),
+    ("fast-commit", "-O fast_commit -J size=16", "commit=1"),
+];
+
+const XFS: [(&str, &str, &str); 9] = [
+    ("default", "-m reflink=1", ""),
+    ("rmapbt", "-m rmapbt=1,reflink=1 -i sparse=1", ""),
+    ("1k", "-b size=1024 -m reflink=1", ""),
+    ("small-dir-inode", "-n size=8192 -i size=1024 -m rmapbt=1", "logbsize=256k"),
+    ("bigtime-nrext64", "-m bigtime=1,inobtcount=1 -i nrext64=1", "logbsize=64k"),
+    ("no-reflink", "-m reflink=0,finobt=0,rmapbt=0 -i sparse=0", "logbsize=32k"),
+    ("sunit", "-d su=64k,sw=2 -l su=64k", ""),
+    ("quota", "-m reflink=1", "uquota,gquota,pquota"),
+    ("sync", "-m rmapbt=1", "wsync,dirsync"),
+];
+
+/// All variants of one kind.
+pub(super) fn variants(kind: Kind) -> Vec<Variant> {
+    let (command, table, bytes): (_, &[_], _) = match kind {
+        Kind::Ext4 => ("mkfs.ext4 -q -F", &EXT4, 256 << 20),
+        Kind::Xfs => ("mkfs.xfs -q -f", &XFS, 512 << 20),
+    };
+    let words = |text: &'static str| text.split_whitespace();
+    table
+        .iter()
+        .map(|&(name, arguments, options)| Variant {
+            kind,
+            name,
+            mkfs: words(command).chain(words(arguments)).collect(),
+            options,
+            bytes,
+            may_be_stale: name == "fast-commit",
+        })
+        .collect()
+}
+
+/// The records in the log of a cut, by kind.
+pub(super) fn records(_cut: &Path, _kind: Kind) -> Vec<(String, u64)> {
+    Vec::new()
+}
