@@ -71,7 +71,8 @@ fn folders(root: &Path, load: &Load) {
 
 fn content(root: &Path, load: &Load) {
     fs::write(root.join("small"), b"hello").unwrap();
-    fs::write(root.join("big"), (0..5_000_000_u32).map(|n| (n * 7 >> 3) as u8).collect::<Vec<_>>()).unwrap();
+    fs::write(root.join("big"), (0..5_000_000_u32).map(|n| ((n * 7) >> 3) as u8).collect::<Vec<_>>())
+        .unwrap();
     let holes = File::create(root.join("fragmented")).unwrap();
     for n in 0..load.extents {
         holes.write_all_at(&n.to_le_bytes(), n * load.block * 2 + 3).unwrap();
@@ -146,7 +147,7 @@ fn attributes(root: &Path) {
         set(
             "attr-large",
             &format!("user.large-{len}"),
-            &(0..len).map(|n| (n * 31 >> 4) as u8).collect::<Vec<_>>(),
+            &(0..len).map(|n| ((n * 31) >> 4) as u8).collect::<Vec<_>>(),
         );
     }
     let owner = [2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255];

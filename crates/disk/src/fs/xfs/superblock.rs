@@ -70,6 +70,15 @@ impl Superblock {
         Err(damage)
     }
 
+    /// The superblock as the log leaves it: it may have grown the filesystem, or changed its label. A checksum is not
+    /// expected to match.
+    ///
+    /// # Errors
+    /// As [`Superblock::read`], but there is no copy to fall back to.
+    pub(super) fn read_again(recovered: &dyn BlockSource) -> Result<Superblock> {
+        Superblock::parse(&read_vec(recovered, 0, FIELDS)?, true)
+    }
+
     /// Bytes of a group as a damaged first superblock says.
     fn group_bytes_by_hint(source: &dyn BlockSource) -> Option<u64> {
         let bytes = read_vec(source, 0, FIELDS).ok()?;
