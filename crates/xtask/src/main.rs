@@ -7,6 +7,7 @@ mod ci;
 mod compare;
 mod cuts;
 mod diff_walk;
+mod fixtures;
 mod fuzz;
 mod mount;
 mod readme;
@@ -43,6 +44,8 @@ enum Command {
     Schema(schema::Arguments),
     /// Check the rules of the house
     Tidy(tidy::Arguments),
+    /// Make the disk images that tests read, from recipes
+    Fixtures(fixtures::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Readme(arguments) => readme::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match done {
         Ok(code) => code,
