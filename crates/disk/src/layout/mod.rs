@@ -15,3 +15,6 @@ pub mod table;
 
 pub use probe::{Class, Content, Signature};
 pub use table::{Partition, PartitionType, Scheme, Table, TableNote};
+
+#[cfg(test)]
+mod tests;
