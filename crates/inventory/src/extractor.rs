@@ -40,7 +40,8 @@ pub struct Extractor {
     /// The smallest profile that it belongs to.
     pub profile: Profile,
     /// Paths from the machine's root, in which `*` stands for part of one name. They are fetched together before
-    /// [`Extractor::run`] is called, which may read others too, at the price of waiting.
+    /// [`Extractor::run`] is called, which may read others too, at the price of waiting. A slash at the end says that of a
+    /// file only the first bytes, of a folder the names in it are wanted.
     pub wants: &'static [&'static str],
     /// Bytes that it may read in all.
     pub max_bytes: u64,

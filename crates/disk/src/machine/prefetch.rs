@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Resolves many paths together, so that what none of them waits for alone is waited for once.
 
-use crate::error::Error;
+use std::ops::ControlFlow;
+
 use crate::fs::FileType;
 use crate::limits::WHOLE_FILE_BYTES;
 
 use super::glob::Globbed;
-use super::tree::Tree;
+use super::tree::{Location, Tree};
+
+/// Bytes at the start of a file that tell what it is.
+const FIRST_BYTES: u64 = 4096;
 
 impl Tree {
     /// Brings what these patterns match into the caches: folders on the way, inodes, and the content of files up to
     /// [`WHOLE_FILE_BYTES`]. Nothing is answered and nothing fails; who reads later meets what there is to meet.
+    ///
+    /// A pattern that ends in a slash wants the object and not all its content: of a file its first bytes, of a folder the
+    /// names in it.
     ///
     /// All patterns go one step as far as the caches lead, then all that they miss is fetched at once, and so on: the
     /// number of rounds is the longest chain, not the sum.
@@ -24,17 +31,33 @@ impl Tree {
     fn touch(&self, pattern: &[u8]) -> bool {
         let Globbed { found, problems } = self.glob(pattern);
         let mut here = !problems.iter().any(|(_, error)| error.is_not_resident());
-        for one in found.iter().filter(|one| one.at.metadata.kind == FileType::File) {
-            here &= match self.open(one.at.location) {
-                Ok(file) => {
-                    if file.size() <= WHOLE_FILE_BYTES {
-                        file.advise(0..file.size());
-                    }
-                    true
+        let whole = pattern.last() != Some(&b'/');
+        for one in &found {
+            here &= match one.at.metadata.kind {
+                FileType::File => self.touch_file(one.at.location, whole),
+                FileType::Directory if !whole => {
+                    let names = self.entries(one.at.location, &mut |_| ControlFlow::Continue(()));
+                    !names.is_err_and(|error| error.is_not_resident())
                 }
-                Err(error) => !Error::is_not_resident(&error),
+                _ => true,
             };
         }
         here
+    }
+
+    /// Opens a file and says what of it will be read; true if nothing was missing.
+    fn touch_file(&self, location: Location, whole: bool) -> bool {
+        match self.open(location) {
+            Ok(file) => {
+                let size = file.size();
+                if !whole {
+                    file.advise(0..size.min(FIRST_BYTES));
+                } else if size <= WHOLE_FILE_BYTES {
+                    file.advise(0..size);
+                }
+                true
+            }
+            Err(error) => !error.is_not_resident(),
+        }
     }
 }
