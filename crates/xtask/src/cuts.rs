@@ -5,6 +5,7 @@
 //! cloned (`cp --reflink`), which is atomic, as the snapshot of a volume is. Afterwards the kernel recovers and reads a
 //! clone of each cut, our reader reads the cut itself, and all differences are listed.
 
+mod journal;
 mod load;
 mod tally;
 mod variant;

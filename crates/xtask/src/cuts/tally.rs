@@ -85,7 +85,8 @@ impl Tally {
 
     /// Counts the kinds of records in the log of a cut.
     pub(super) fn records(&mut self, cut: &Path, kind: Kind) {
-        for (record, count) in super::variant::records(cut, kind) {
+        let all = super::variant::records(cut, kind).into_iter().chain(super::journal::records(cut, kind));
+        for (record, count) in all {
             *self.records.entry(record).or_default() += count;
         }
     }

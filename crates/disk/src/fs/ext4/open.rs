@@ -55,6 +55,11 @@ impl Ext4 {
         }
         Ok(Ext4 { info: info(&volume, state), volume: Arc::new(volume) })
     }
+
+    /// What was applied from the journal, in numbers; `None` if nothing was.
+    pub fn journal_counts(&self) -> Option<journal::Counts> {
+        self.volume.overlay.as_ref().map(|overlay| overlay.counts())
+    }
 }
 
 fn info(volume: &Volume, state: State) -> Info {

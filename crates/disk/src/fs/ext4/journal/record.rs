@@ -80,7 +80,7 @@ pub(super) fn tags(format: &Format, block: &[u8]) -> Vec<Tag> {
 }
 
 /// Bytes of one tag.
-fn tag_bytes(format: &Format) -> usize {
+pub(super) fn tag_bytes(format: &Format) -> usize {
     match (format.sums, format.wide) {
         (Sums::Long, _) => 16,
         (Sums::Short, true) => 14,

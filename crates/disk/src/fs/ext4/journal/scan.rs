@@ -20,6 +20,10 @@ use crate::limits::{JOURNAL_BLOCKS, JOURNAL_REVOKES};
 /// What was met in the live part of a journal, in numbers: what a test exercised.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Version of the checksums: 0 if there are none, else 1 to 3.
+    pub checksums: u8,
+    /// Bytes of a tag, without its UUID.
+    pub tag_bytes: u64,
     /// Complete transactions.
     pub transactions: u64,
     /// Descriptor blocks in them.
@@ -91,7 +95,7 @@ impl Scan {
             written: HashMap::new(),
             damage: Vec::new(),
             live: 0,
-            counts: Counts::default(),
+            counts: superblock.format.counts(),
             revoked: HashMap::new(),
             bad: Vec::new(),
             blocks_count,

@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use super::checksum::{crc32c, crc32c_but};
-use super::record::{Header, SUPERBLOCK_V1, SUPERBLOCK_V2};
-use crate::bytes::Bytes;
+use super::record::{Header, SUPERBLOCK_V1, SUPERBLOCK_V2, tag_bytes};
+use super::scan::Counts;
+use crate::bytes::{Bytes, wide};
 use crate::error::{Error, Result};
 
 /// Compatible feature: commit blocks have a checksum of their transaction.
@@ -53,6 +54,17 @@ pub(super) struct Format {
 }
 
 impl Format {
+    /// The layout, for whoever counts what was met; nothing else is counted yet.
+    pub(super) fn counts(&self) -> Counts {
+        let checksums = match self.sums {
+            Sums::None => 0,
+            Sums::Transaction => 1,
+            Sums::Short => 2,
+            Sums::Long => 3,
+        };
+        Counts { checksums, tag_bytes: wide(tag_bytes(self)), ..Counts::default() }
+    }
+
     /// True if records end in a checksum.
     pub(super) fn has_tails(&self) -> bool {
         matches!(self.sums, Sums::Short | Sums::Long)
