@@ -35,6 +35,13 @@ const ARCH: u32 = 1022;
 const SOURCERPM: u32 = 1044;
 const MODULARITYLABEL: u32 = 5096;
 
+/// All of them.
+const WANTED: [u32; 10] =
+    [NAME, VERSION, RELEASE, EPOCH, INSTALLTIME, VENDOR, LICENSE, ARCH, SOURCERPM, MODULARITYLABEL];
+
+/// Bytes of one text with its end; the longest licence seen has 3,000.
+const LONGEST_TEXT: usize = 64 << 10;
+
 /// The name under which rpm keeps public keys among its packages.
 const KEY: &[u8] = b"gpg-pubkey";
 
@@ -92,31 +99,30 @@ pub enum Described {
 /// [`Malformed`], if the blob is no header, or one without name, version or release.
 pub fn read(blob: &[u8]) -> Result<Described, Malformed> {
     let header = Header::open(blob)?;
-    let mut package = Package { ecosystem: "rpm".into(), ..Package::default() };
-    for entry in header.index.chunks_exact(ENTRY).map(Bytes) {
-        let tag = entry.be32(0).unwrap_or(0);
-        let value = || header.value(entry);
-        match tag {
-            NAME => package.name = value()?.text(),
-            VERSION => package.version = value()?.text(),
-            RELEASE => package.release = Some(value()?.text()),
-            EPOCH => package.epoch = value()?.number().and_then(|epoch| u32::try_from(epoch).ok()),
-            INSTALLTIME => package.install_time = value()?.number().and_then(time),
-            VENDOR => package.vendor = value()?.full(),
-            LICENSE => package.licence = value()?.full(),
-            ARCH => package.arch = value()?.full(),
-            SOURCERPM => package.source = value()?.full(),
-            MODULARITYLABEL => package.modularity = value()?.full(),
-            _ => {}
-        }
-    }
+    let text = |tag: u32| header.value(tag).map(Value::text);
+    let full = |tag: u32| header.value(tag).map(|value| Some(value.text()).filter(|text| !text.is_empty()));
+    let epoch = header.value(EPOCH)?.number();
+    let package = Package {
+        ecosystem: "rpm".into(),
+        name: text(NAME)?,
+        epoch: epoch.and_then(|epoch| u32::try_from(epoch).ok()),
+        version: text(VERSION)?,
+        release: full(RELEASE)?,
+        arch: full(ARCH)?,
+        source: full(SOURCERPM)?,
+        licence: full(LICENSE)?,
+        vendor: full(VENDOR)?,
+        modularity: full(MODULARITYLABEL)?,
+        install_time: header.value(INSTALLTIME)?.number().and_then(time),
+        ..Package::default()
+    };
     if package.name.is_empty() {
         return Err(Malformed::Missing(NAME));
     }
     if package.version.is_empty() {
         return Err(Malformed::Missing(VERSION));
     }
-    if package.release.as_ref().is_none_or(Text::is_empty) {
+    if package.release.is_none() {
         return Err(Malformed::Missing(RELEASE));
     }
     let is_key = package.name.as_bytes() == KEY;
@@ -128,9 +134,10 @@ fn time(seconds: u64) -> Option<Time> {
     i64::try_from(seconds).ok().filter(|&seconds| seconds != 0).map(Time)
 }
 
-/// A blob cut into index and store.
+/// A blob cut into its wanted index entries and its store.
 struct Header<'a> {
-    index: &'a [u8],
+    /// The last entry of each of [`WANTED`].
+    entries: [Option<&'a [u8]>; WANTED.len()],
     store: &'a [u8],
 }
 
@@ -139,45 +146,51 @@ impl<'a> Header<'a> {
         let bytes = Bytes(blob);
         let entries = bytes.be32(0).unwrap_or(0);
         let store = bytes.be32(4).unwrap_or(0);
-        let short = Malformed::Short { entries, store, len: blob.len() };
+        let short = || Malformed::Short { entries, store, len: blob.len() };
         if entries > MOST_ENTRIES {
             return Err(Malformed::Entries(entries));
         }
         let index_len = index(u64::from(entries)).saturating_mul(ENTRY);
-        let (Some(index_bytes), Some(store_bytes)) = (
-            bytes.slice(INTRO, index_len),
-            bytes.slice(INTRO.saturating_add(index_len), index(u64::from(store))),
-        ) else {
-            return Err(short);
-        };
-        if entries == 0 {
-            return Err(short);
+        let store_at = INTRO.saturating_add(index_len);
+        let index_bytes =
+            bytes.slice(INTRO, index_len).filter(|index| !index.is_empty()).ok_or_else(short)?;
+        let store = bytes.slice(store_at, index(u64::from(store))).ok_or_else(short)?;
+        let mut entries = [None; WANTED.len()];
+        for entry in index_bytes.chunks_exact(ENTRY) {
+            let tag = Bytes(entry).be32(0);
+            let wanted = WANTED.iter().zip(&mut entries).find(|(wanted, _)| tag == Some(**wanted));
+            if let Some((_, place)) = wanted {
+                *place = Some(entry);
+            }
         }
-        Ok(Header { index: index_bytes, store: store_bytes })
+        Ok(Header { entries, store })
     }
 
-    /// The first value of an entry.
-    fn value(&self, entry: Bytes<'_>) -> Result<Value<'a>, Malformed> {
-        let [tag, kind, offset, count] = [0, 4, 8, 12].map(|at| entry.be32(at).unwrap_or(0));
-        let outside = Malformed::Outside { tag, offset, store: self.store.len() };
+    /// The first value of a tag.
+    fn value(&self, tag: u32) -> Result<Value<'a>, Malformed> {
+        let found = WANTED.iter().zip(self.entries).find(|(wanted, _)| **wanted == tag);
+        let Some(entry) = found.and_then(|(_, entry)| entry).map(Bytes) else { return Ok(Value::None) };
+        let [kind, offset, count] = [4, 8, 12].map(|at| entry.be32(at).unwrap_or(0));
+        let outside = || Malformed::Outside { tag, offset, store: self.store.len() };
         if count == 0 {
-            return Err(outside);
+            return Err(outside());
         }
         let store = Bytes(self.store);
         let at = index(u64::from(offset));
         match (tag, kind) {
             (EPOCH | INSTALLTIME, INT32) => {
-                store.be32(at).map(|number| Value::Number(number.into())).ok_or(outside)
+                store.be32(at).map(|number| Value::Number(number.into())).ok_or_else(outside)
             }
-            (INSTALLTIME, INT64) => store.be64(at).map(Value::Number).ok_or(outside),
+            (INSTALLTIME, INT64) => store.be64(at).map(Value::Number).ok_or_else(outside),
             (EPOCH | INSTALLTIME, _) => Err(Malformed::Type { tag, kind }),
             (_, STRING | STRING_ARRAY | I18N_STRING) => {
-                let rest = self.store.get(at..).ok_or_else(|| outside.clone())?;
-                let end = memchr::memchr(0, rest).ok_or_else(|| outside.clone())?;
-                rest.get(..end).map(Value::Text).ok_or(outside)
+                let rest = self.store.get(at..).ok_or_else(outside)?;
+                let rest = rest.get(..rest.len().min(LONGEST_TEXT)).unwrap_or_default();
+                let end = memchr::memchr(0, rest).ok_or_else(outside)?;
+                rest.get(..end).map(Value::Text).ok_or_else(outside)
             }
             // Headers of the nineties have numbers for the architecture; those are no names.
-            (ARCH, _) => Ok(Value::Text(b"")),
+            (ARCH, _) => Ok(Value::None),
             _ => Err(Malformed::Type { tag, kind }),
         }
     }
@@ -186,6 +199,7 @@ impl<'a> Header<'a> {
 /// One value of a header.
 #[derive(Clone, Copy)]
 enum Value<'a> {
+    None,
     Number(u64),
     Text(&'a [u8]),
 }
@@ -194,19 +208,17 @@ impl Value<'_> {
     fn text(self) -> Text {
         match self {
             Value::Text(text) => text.into(),
-            Value::Number(_) => Text::default(),
+            Value::Number(_) | Value::None => Text::default(),
         }
-    }
-
-    /// The text, unless it is empty.
-    fn full(self) -> Option<Text> {
-        Some(self.text()).filter(|text| !text.is_empty())
     }
 
     fn number(self) -> Option<u64> {
         match self {
             Value::Number(number) => Some(number),
-            Value::Text(_) => None,
+            Value::Text(_) | Value::None => None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@
 
 use snapscan_disk::{Error, Result};
 
-use super::Pairs;
 use super::meta::Hash;
 use super::pages::{FREE, HASH, HASH_UNSORTED, Page, Pages};
+use super::pairs::Pairs;
 
 /// Types of items.
 const KEY_DATA: u8 = 1;

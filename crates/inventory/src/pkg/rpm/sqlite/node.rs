@@ -55,7 +55,13 @@ pub(super) fn read(page: &[u8], start: usize) -> (Option<Node>, Faults) {
     let mut spans: Vec<Range<usize>> = Vec::with_capacity(count.min(page.len() / 4));
     let mut children = Vec::new();
     let mut cells = Vec::new();
+    // Cells that overlap could make one page into thousands of its size.
+    let mut room = page.len();
     for place in 0..count {
+        if room == 0 {
+            faults.push(format!("{place} cells of {count} are more than the page"));
+            break;
+        }
         let offset = bytes.be16(pointers.saturating_add(place.saturating_mul(2))).map(usize::from);
         let span = offset.and_then(|offset| {
             if interior {
@@ -69,7 +75,10 @@ pub(super) fn read(page: &[u8], start: usize) -> (Option<Node>, Faults) {
             }
         });
         match span {
-            Some(span) => spans.push(span),
+            Some(span) => {
+                room = room.saturating_sub(span.len());
+                spans.push(span);
+            }
             None => faults.push(format!("cell {place} of {count} leaves the page")),
         }
     }
