@@ -66,9 +66,11 @@ pub fn read(file: &dyn File, each: &mut Each<'_>) -> Result<Scan> {
             ));
             continue;
         }
-        free_from = start.saturating_add(slot.blocks.saturating_mul(BLOCK));
         match blob(&mut window, &slot, &mut content) {
-            Ok(()) => scan.record(each, slot.number.into(), &content),
+            Ok(()) => {
+                free_from = start.saturating_add(slot.blocks.saturating_mul(BLOCK));
+                scan.record(each, slot.number.into(), &content);
+            }
             Err(error) => scan.failed(&format!("package {}", slot.number), &error),
         }
     }

@@ -71,6 +71,9 @@ pub(super) fn read(file: &mut Window<'_>, page_size: usize, scan: &mut Scan) -> 
     if file.size() > MOST_BYTES {
         return Err(Error::Limit { what: "write-ahead log, bytes", limit: MOST_BYTES });
     }
+    if file.size() == 0 {
+        return Ok(None);
+    }
     if file.size() < wide(HEADER) {
         scan.damaged(format!("the write-ahead log has {} bytes, fewer than its header", file.size()));
         return Ok(None);
