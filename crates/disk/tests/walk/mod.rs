@@ -93,7 +93,16 @@ pub(crate) fn digest(fs: &dyn FileSystem, node: Node) -> Result<String, Error> {
         end = extent.range.end;
     }
     assert_eq!(end, file.size());
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
+}
+
+/// SHA-256 as [`digest`] writes it.
+pub(crate) fn sha256(content: &[u8]) -> String {
+    hex(&Sha256::digest(content))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An image file as a source.
