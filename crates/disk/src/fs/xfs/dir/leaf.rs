@@ -71,23 +71,36 @@ fn addresses(folder: &Folder<'_>, hash: u32) -> Result<Option<Vec<u32>>> {
             Err(bad("it has no index".into()))
         };
     };
-    let mut above = None;
+    let mut above: Option<(u16, u32)> = None;
     for _ in 0..TREE_DEPTH {
         let node = DaBlock::parse(folder.volume, &block.0, block.1, folder.inode.number).map_err(bad)?;
         if !node.is_node() {
-            return leaves(folder, hash, block).map(Some);
+            return leaves(folder, hash, block, above.map(|(_, largest)| largest)).map(Some);
         }
         let (level, children) = node.children().map_err(bad)?;
-        if above.is_some_and(|above: u16| above.checked_sub(1) != Some(level)) {
-            return Err(bad(format!("index node of level {level} lies below level {}", above.unwrap_or(0))));
+        if above.is_some_and(|(above, _)| above.checked_sub(1) != Some(level)) {
+            return Err(bad(format!("index node of level {level} at the wrong level")));
         }
-        above = Some(level);
+        check_largest(above.map(|(_, largest)| largest), children.last().map(|child| child.hash))
+            .map_err(bad)?;
         let Some(child) = children.get(children.partition_point(|child| child.hash < hash)) else {
             return Ok(Some(Vec::new()));
         };
+        above = Some((level, child.hash));
         block = read_index(folder, child.block)?;
     }
     Err(bad(format!("index with more than {TREE_DEPTH} levels")))
+}
+
+/// A node has for each child the largest hash in it: another child would answer that there is no such name.
+fn check_largest(told: Option<u32>, found: Option<u32>) -> Result<(), String> {
+    match (told, found) {
+        (Some(told), found) if found != Some(told) => Err(format!(
+            "index node says hash {told:#010x} for a block that ends with {:#010x}",
+            found.unwrap_or(0)
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn read_index(folder: &Folder<'_>, number: u32) -> Result<(Vec<u8>, u64)> {
@@ -99,16 +112,18 @@ fn read_index(folder: &Folder<'_>, number: u32) -> Result<(Vec<u8>, u64)> {
 }
 
 /// Addresses of `hash` in a leaf, and in the ones that follow as long as the hash does.
-fn leaves(folder: &Folder<'_>, hash: u32, first: (Vec<u8>, u64)) -> Result<Vec<u32>> {
+fn leaves(folder: &Folder<'_>, hash: u32, first: (Vec<u8>, u64), largest: Option<u32>) -> Result<Vec<u32>> {
     let bad = |why: String| folder.corrupt(why);
     let mut all = Vec::new();
     let mut block = first;
+    let mut largest = largest;
     for _ in 0..MOST_SIBLINGS {
         let leaf = DaBlock::parse(folder.volume, &block.0, block.1, folder.inode.number).map_err(bad)?;
         if !leaf.is(LEAF) && !leaf.is(LEAF_ALONE) {
             return Err(bad(format!("index block at byte {} is neither node nor leaf", block.1)));
         }
         let entries = entries(&leaf).map_err(|why| bad(format!("leaf at byte {}: {why}", block.1)))?;
+        check_largest(largest.take(), entries.last().map(|last| last.0)).map_err(bad)?;
         let from = entries.partition_point(|entry| entry.0 < hash);
         let same = entries.get(from..).unwrap_or_default().iter().take_while(|entry| entry.0 == hash);
         // Address 0 marks an entry that was removed.
