@@ -36,6 +36,8 @@ enum Command {
     Cuts(cuts::Arguments),
     /// Compare the kernel's reading of an image with ours: every difference is listed
     DiffWalk(diff_walk::Arguments),
+    /// Make the disk images that tests read, from recipes
+    Fixtures(fixtures::Arguments),
     /// Fuzz the parsers for some seconds each
     Fuzz(fuzz::Arguments),
     /// Write the generated parts of documents, or compare them and run the README's commands
@@ -44,8 +46,6 @@ enum Command {
     Schema(schema::Arguments),
     /// Check the rules of the house
     Tidy(tidy::Arguments),
-    /// Make the disk images that tests read, from recipes
-    Fixtures(fixtures::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,11 +53,11 @@ fn main() -> ExitCode {
         Command::Ci(arguments) => ci::run_all(&arguments),
         Command::Cuts(arguments) => cuts::run(&arguments),
         Command::DiffWalk(arguments) => diff_walk::run(&arguments),
+        Command::Fixtures(arguments) => fixtures::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run_named(&arguments),
         Command::Readme(arguments) => readme::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
-        Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match done {
         Ok(code) => code,
