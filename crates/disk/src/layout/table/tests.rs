@@ -328,6 +328,37 @@ fn a_hybrid_mbr_is_noted_and_one_that_contradicts_is_ambiguous() {
 }
 
 #[test]
+fn a_hybrid_mbr_of_sgdisk_is_noted() {
+    let Some(disk) = gpt() else { return };
+    let image = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(image.path(), disk).unwrap();
+    if run(image.path(), "sgdisk", &["-h", "1:3"], "").is_none() {
+        return;
+    }
+    let table = read(&open(image.path())).unwrap().unwrap();
+    assert_eq!((table.scheme, table.notes.as_slice()), (Scheme::Gpt, &[TableNote::Hybrid][..]));
+}
+
+#[test]
+fn a_gpt_in_sectors_of_4096_bytes_is_what_fdisk_says_and_so_is_its_copy() {
+    let script = "g\nn\n1\n\n+2M\nn\n2\n\n\nw\n";
+    let Some(mut disk) = made(16, "fdisk", &["-b", "4096", "-w", "never"], script) else { return };
+    let image = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(image.path(), &disk).unwrap();
+    let listed = run(image.path(), "fdisk", &["-b", "4096", "-o", "Start,Sectors", "-l"], "").unwrap();
+    let lines = listed.lines().skip_while(|line| !line.contains("Start")).skip(1);
+    let expected: Vec<Vec<u64>> =
+        lines.map(|line| line.split_whitespace().map(|word| word.parse().unwrap()).collect()).collect();
+    for damage in [false, true] {
+        disk[4096 + 60] ^= u8::from(damage);
+        let table = read(&disk).unwrap().unwrap();
+        let found: Vec<_> = rows(&table).iter().map(|row| vec![row.1, row.2]).collect();
+        assert_eq!((table.sector_size, found), (4096, expected.clone()));
+        assert_eq!(matches!(&table.notes[..], [TableNote::BackupUsed(_)]), damage);
+    }
+}
+
+#[test]
 fn a_stale_gpt_yields_to_a_live_mbr_and_is_noted() {
     let Some(mut disk) = gpt() else { return };
     record(&mut disk, 0, &[(0x83, 4096, 2048)]);
