@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The filesystems that are cut: how each is made and mounted.
 
+use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+
+use snapscan_disk::BlockSource;
+use snapscan_disk::fs::xfs::log::{self, Geometry, Loaded, Met};
+use snapscan_disk::source::{file::FileSource, read_vec};
 
 use crate::mount::Kind;
 
@@ -36,7 +42,11 @@ const EXT4: [(&str, &str, &str); 13] = [
     ("fast-commit", "-O fast_commit -J size=16", "commit=1"),
 ];
 
-const XFS: [(&str, &str, &str); 9] = [
+/// Makes filesystems smaller than 300 MiB and logs smaller than 64 MiB too, as xfsprogs' own tests do: a small log goes
+/// round often.
+const MKFS_XFS: &str = "env TEST_DIR=none TEST_DEV=none QA_CHECK_FS=none mkfs.xfs -q -f";
+
+const XFS: [(&str, &str, &str); 11] = [
     ("default", "-m reflink=1", ""),
     ("rmapbt", "-m rmapbt=1,reflink=1 -i sparse=1", ""),
     ("1k", "-b size=1024 -m reflink=1", ""),
@@ -44,15 +54,17 @@ const XFS: [(&str, &str, &str); 9] = [
     ("bigtime-nrext64", "-m bigtime=1,inobtcount=1 -i nrext64=1", "logbsize=64k"),
     ("no-reflink", "-m reflink=0,finobt=0,rmapbt=0 -i sparse=0", "logbsize=32k"),
     ("sunit", "-d su=64k,sw=2 -l su=64k", ""),
-    ("quota", "-m reflink=1", "uquota,gquota,pquota"),
     ("sync", "-m rmapbt=1", "wsync,dirsync"),
+    ("small-log", "-l size=8m", "logbsize=32k"),
+    ("small-log-256k", "-l size=16m -m rmapbt=1 -i nrext64=1", "logbsize=256k"),
+    ("small-log-4k", "-s size=4096 -l size=32m,su=4k -n size=65536", "logbsize=32k,wsync"),
 ];
 
 /// All variants of one kind.
 pub(super) fn variants(kind: Kind) -> Vec<Variant> {
     let (command, table, bytes): (_, &[_], _) = match kind {
         Kind::Ext4 => ("mkfs.ext4 -q -F", &EXT4, 256 << 20),
-        Kind::Xfs => ("mkfs.xfs -q -f", &XFS, 512 << 20),
+        Kind::Xfs => (MKFS_XFS, &XFS, 512 << 20),
     };
     let words = |text: &'static str| text.split_whitespace();
     table
@@ -69,6 +81,20 @@ pub(super) fn variants(kind: Kind) -> Vec<Variant> {
 }
 
 /// The records in the log of a cut, by kind.
-pub(super) fn records(_cut: &Path, _kind: Kind) -> Vec<(String, u64)> {
-    Vec::new()
+pub(super) fn records(cut: &Path, kind: Kind) -> Vec<(String, u64)> {
+    let met = match kind {
+        Kind::Ext4 => None,
+        Kind::Xfs => items(cut),
+    };
+    met.into_iter().flatten().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// The items in the log of an XFS; those that were never met are named too.
+fn items(cut: &Path) -> Option<Met> {
+    let source: Arc<dyn BlockSource> = Arc::new(FileSource::new(File::open(cut).ok()?).ok()?);
+    let geometry = Geometry::parse(&read_vec(source.as_ref(), 0, 512).ok()?).ok()?;
+    match log::load(&source, &geometry).ok()? {
+        Loaded::Replayed(replay) | Loaded::Stale { replay: Some(replay), .. } => Some(replay.met),
+        Loaded::Clean | Loaded::Stale { replay: None, .. } => None,
+    }
 }

@@ -36,6 +36,12 @@ pub(super) enum Phase {
     Done,
 }
 
+/// The names of all kinds.
+pub(super) const NAMES: [&str; 18] = [
+    "BUF", "INODE", "ICREATE", "EFI", "EFD", "RUI", "RUD", "CUI", "CUD", "BUI", "BUD", "ATTRI", "ATTRD",
+    "XMI", "XMD", "DQUOT", "QUOTAOFF", "REALTIME",
+];
+
 /// The kind of an item and its name.
 ///
 /// Source: XFS_LI_* in Linux, fs/xfs/libxfs/xfs_log_format.h.

@@ -20,7 +20,7 @@ use super::ring::{BLOCK, Ring};
 use super::transaction::{Committed, Transactions};
 use super::walk::{Record, Walk};
 
-/// Kinds of item that the log held, by name, with how many of each.
+/// Kinds of item by name, with how many of each the log held: all that are known, the others as `UNKNOWN`.
 pub type Met = BTreeMap<&'static str, u64>;
 
 /// What a log means for the filesystem.
@@ -112,7 +112,7 @@ impl<'a> Replayer<'a> {
             intents: Intents::default(),
             lsns: Vec::new(),
             words: vec![[0; 4]; crate::bytes::index(bytes / BLOCK)],
-            met: Met::new(),
+            met: item::NAMES.into_iter().map(|name| (name, 0)).collect(),
             skipped: None,
         }
     }

@@ -33,6 +33,8 @@ mod op;
 mod overlay;
 mod record;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod walk;
 
