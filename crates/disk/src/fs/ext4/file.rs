@@ -102,9 +102,11 @@ impl File for OpenFile {
 
     fn extents(&self, range: Range<u64>) -> Result<Vec<Extent>> {
         let range = self.clip(range);
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
         if let Content::Inline(_) = self.content {
-            let whole = Extent { range: range.clone(), place: Extents::Inline };
-            return Ok(if range.is_empty() { Vec::new() } else { vec![whole] });
+            return Ok(vec![Extent { range, place: Extents::Inline }]);
         }
         let mut extents = Vec::new();
         let mut at = range.start;

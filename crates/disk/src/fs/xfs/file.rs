@@ -99,6 +99,9 @@ impl File for XfsFile {
 
     fn extents(&self, range: Range<u64>) -> Result<Vec<Extent>> {
         let range = self.within(&range);
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut all = Vec::new();
         let mut done = range.start;
         for mapping in self.map(&range)? {
