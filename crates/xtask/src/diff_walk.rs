@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         for (name, variant) in made::variants(arguments.tree.as_deref())? {
             let asked_for = arguments.only.as_ref().is_none_or(|part| name.contains(part.as_str()));
             if asked_for && arguments.kind.is_none_or(|kind| kind == variant.kind) {
-                let scratch = tempfile::tempdir()?;
+                let scratch = variant.scratch()?;
                 let image = variant.make(scratch.path())?;
                 outcome.take(&name, one(&image, 0, variant.kind, how)?);
                 if let Some(keep) = &arguments.keep {

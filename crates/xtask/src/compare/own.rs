@@ -36,14 +36,16 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn enter(&mut self, node: Node, path: Vec<u8>, told: Option<FileType>, waiting: &mut Vec<Waiting>) {
-        let mut record = match self.fs.metadata(node) {
+        let metadata = self.fs.metadata(node);
+        let directory = metadata.as_ref().is_ok_and(|metadata| metadata.kind == FileType::Directory);
+        let mut record = match metadata {
             Ok(metadata) => self.record(node, &metadata),
             Err(error) => unreadable(&error),
         };
-        if record.errors.is_empty() && told.is_some_and(|told| told != record.kind) {
+        if told.is_some_and(|told| told != record.kind) {
             record.errors.push(format!("its folder tells type {told:?}"));
         }
-        if record.kind == FileType::Directory && record.errors.is_empty() {
+        if directory {
             let identity = Identity { inode: record.inode, ..Identity::default() };
             if self.entered.insert(identity) {
                 self.list(node, &path, &mut record, waiting);

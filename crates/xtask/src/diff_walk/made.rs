@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::mount::{Kind, Mounted, make, run};
 
@@ -60,6 +61,17 @@ pub(super) fn variants(tree: Option<&Path>) -> Result<Vec<(String, Variant)>> {
 }
 
 impl Variant {
+    /// A folder for the image: in memory where there is one, since what takes long is that unmounting waits for the
+    /// disk. A tree that is given would not fit.
+    pub(super) fn scratch(&self) -> Result<TempDir> {
+        let memory = Path::new("/dev/shm");
+        Ok(if self.tree.is_none() && memory.is_dir() {
+            tempfile::tempdir_in(memory)?
+        } else {
+            tempfile::tempdir()?
+        })
+    }
+
     /// Makes the image in this folder.
     pub(super) fn make(&self, scratch: &Path) -> Result<PathBuf> {
         let size = if self.tree.is_some() { LARGE } else { SIZE };
