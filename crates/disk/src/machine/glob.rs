@@ -11,6 +11,8 @@ use super::tree::{Location, Tree};
 
 /// Entries of one folder that a pattern looks at.
 const MOST_ENTRIES: usize = 100_000;
+/// Names that one pattern follows in all: folders of a damaged disk may hold each other.
+const MOST_NAMES: usize = 1_000_000;
 
 /// What a pattern found, and what kept it from finding all.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Globbed {
     pub found: Vec<Match>,
     /// Folders or names that could not be read, with the path as far as it was known.
     pub problems: Vec<(Vec<u8>, crate::Error)>,
+    /// Names followed so far.
+    names: usize,
 }
 
 /// One path that matched.
@@ -64,6 +68,15 @@ impl Tree {
             vec![component.to_vec()]
         };
         for one in names {
+            globbed.names = globbed.names.saturating_add(1);
+            if globbed.names > MOST_NAMES {
+                if globbed.names == MOST_NAMES.saturating_add(1) {
+                    let limit = crate::bytes::wide(MOST_NAMES);
+                    let error = crate::Error::Limit { what: "names that one pattern follows", limit };
+                    globbed.problems.push((name, error));
+                }
+                return;
+            }
             let mut path = name.clone();
             path.push(b'/');
             path.extend_from_slice(&one);
