@@ -33,6 +33,8 @@ pub struct Found {
     pub notes: Vec<Note>,
     /// Paths of the package databases that were met, readable or not.
     pub databases: Vec<MachinePath>,
+    /// Those of them that have no bytes.
+    pub empty_databases: Vec<MachinePath>,
     /// The operating system.
     pub system: Option<System>,
     /// Kernels.
@@ -172,6 +174,13 @@ impl<'a> Sink<'a> {
     /// A package database is here, whether or not it can be read.
     pub fn database(&mut self, path: &MachinePath) {
         self.found.databases.push(path.clone());
+    }
+
+    /// A package database is here and has no bytes: no list of packages, and not an empty one either. Only where another
+    /// tool is the distribution's own is that in order.
+    pub fn empty_database(&mut self, path: &MachinePath) {
+        self.found.empty_databases.push(path.clone());
+        self.problem(Reason::DatabaseUnreadable, path.as_bytes(), "the file is empty");
     }
 
     /// Something was not read: the code decides the status of the extractor's line, `place` says where (a path, with

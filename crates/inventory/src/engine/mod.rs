@@ -12,6 +12,8 @@ pub mod family;
 pub mod outcome;
 pub mod probe;
 mod run;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 
 pub use outcome::Outcome;

@@ -27,6 +27,8 @@ pub struct Outcome {
     pub architecture: Option<String>,
     /// Extractors that met a package database.
     pub databases: Vec<&'static str>,
+    /// Those of them that met nothing but databases without bytes.
+    pub empty: Vec<&'static str>,
 }
 
 impl Outcome {
@@ -37,6 +39,9 @@ impl Outcome {
             outcome.lines.push(line(extractor, &found, absent));
             if !found.databases.is_empty() {
                 outcome.databases.push(extractor.name);
+                if found.databases.iter().all(|path| found.empty_databases.contains(path)) {
+                    outcome.empty.push(extractor.name);
+                }
             }
             outcome.findings.extend(found.findings);
             outcome.kernels.extend(found.kernels);
@@ -104,6 +109,10 @@ fn line(extractor: &Extractor, found: &Found, absent: bool) -> Coverage {
     }
     line.notes.extend(problems);
     for (&code, &more) in &found.more_problems {
+        if severity(code, count) > line.status {
+            line.status = severity(code, count);
+            line.code = Some(code);
+        }
         line.notes.push(Note { code, detail: format!("and {more} more").into() });
     }
     line

@@ -17,7 +17,7 @@ pub const APK: Extractor = Extractor {
     title: "Alpine packages",
     profile: Profile::Os,
     wants: &["lib/apk/db/installed", "usr/lib/apk/db/installed"],
-    max_bytes: 256 << 20,
+    max_bytes: 64 << 20,
     run: extract,
     walk: None,
 };
@@ -68,9 +68,10 @@ fn packages(content: &Content, sink: &mut Sink<'_>) {
             );
         }
     }
-    if !any {
-        let why = if bytes.is_empty() { "the file is empty" } else { "no package in it" };
-        sink.problem(Reason::DatabaseUnreadable, content.at.path.as_bytes(), why);
+    if bytes.is_empty() {
+        sink.empty_database(&content.at.path);
+    } else if !any {
+        sink.problem(Reason::DatabaseUnreadable, content.at.path.as_bytes(), "no package in it");
     }
 }
 

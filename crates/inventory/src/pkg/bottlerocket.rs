@@ -20,7 +20,7 @@ pub const BOTTLEROCKET: Extractor = Extractor {
         "x86_64-bottlerocket-linux-gnu/sys-root/usr/share/bottlerocket/application-inventory.json",
         "aarch64-bottlerocket-linux-gnu/sys-root/usr/share/bottlerocket/application-inventory.json",
     ],
-    max_bytes: 16 << 20,
+    max_bytes: 4 << 20,
     run: extract,
     walk: None,
 };

@@ -16,7 +16,7 @@ pub const COS: Extractor = Extractor {
     title: "Container-Optimized OS packages",
     profile: Profile::Os,
     wants: &["etc/cos-package-info.json"],
-    max_bytes: 16 << 20,
+    max_bytes: 4 << 20,
     run: extract,
     walk: None,
 };

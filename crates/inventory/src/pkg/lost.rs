@@ -26,11 +26,16 @@ pub(super) fn check(
     sink: &mut Sink<'_>,
 ) {
     let mut lost = BTreeSet::new();
+    let mut count = 0_u64;
     let listed = tree.entries(folder.at.location, &mut |entry| {
         match entry {
             Ok((entry, _)) => {
                 if let Some(name) = package_of(&entry.name, suffix).filter(|name| !known.contains(name)) {
+                    count = count.saturating_add(1);
                     lost.insert(name.to_vec());
+                    if lost.len() > EXAMPLES {
+                        lost.pop_last();
+                    }
                 }
             }
             Err(error) => sink.failed(folder.at.path.as_bytes(), &error),
@@ -44,10 +49,10 @@ pub(super) fn check(
         return;
     }
     let code = if status { Reason::DatabaseIncomplete } else { Reason::DatabaseMissing };
-    let mut why = format!("{} packages have a file here and no record: ", lost.len()).into_bytes();
-    let examples: Vec<&[u8]> = lost.iter().take(EXAMPLES).map(Vec::as_slice).collect();
+    let examples: Vec<&[u8]> = lost.iter().map(Vec::as_slice).collect();
+    let mut why = format!("{count} files of packages without a record: ").into_bytes();
     why.extend_from_slice(&examples.join(&b", "[..]));
-    if lost.len() > EXAMPLES {
+    if count > u64::try_from(EXAMPLES).unwrap_or(u64::MAX) {
         why.extend_from_slice(", …".as_bytes());
     }
     sink.problem(code, folder.at.path.as_bytes(), why);

@@ -26,7 +26,7 @@ pub const OPKG: Extractor = Extractor {
         "var/lib/opkg/info/",
         "opt/lib/opkg/info/",
     ],
-    max_bytes: 64 << 20,
+    max_bytes: 32 << 20,
     run: extract,
     walk: None,
 };
@@ -95,9 +95,10 @@ fn packages<'a>(content: &'a Content, sink: &mut Sink<'_>) -> HashSet<&'a [u8]> 
             ..Package::default()
         });
     }
-    if known.is_empty() {
-        let why = if content.bytes.is_empty() { "the file is empty" } else { "no package in it" };
-        sink.problem(Reason::DatabaseUnreadable, content.at.path.as_bytes(), why);
+    if content.bytes.is_empty() {
+        sink.empty_database(&content.at.path);
+    } else if known.is_empty() {
+        sink.problem(Reason::DatabaseUnreadable, content.at.path.as_bytes(), "no package in it");
     }
     if left_out > 0 {
         sink.note(Reason::NotInstalled, format!("{left_out} removed or never installed"));

@@ -16,7 +16,7 @@ pub const PACMAN: Extractor = Extractor {
     title: "Arch packages",
     profile: Profile::Os,
     wants: &["var/lib/pacman/local/*/desc", "var/lib/pacman/local/*"],
-    max_bytes: 256 << 20,
+    max_bytes: 64 << 20,
     run: extract,
     walk: None,
 };

@@ -26,7 +26,7 @@ pub const DPKG: Extractor = Extractor {
     title: "Debian packages: status, status.d, updates",
     profile: Profile::Os,
     wants: &["var/lib/dpkg/status", "var/lib/dpkg/status.d/*", "var/lib/dpkg/updates/*", "var/lib/dpkg/info"],
-    max_bytes: 256 << 20,
+    max_bytes: 64 << 20,
     run: extract,
     walk: None,
 };

@@ -147,9 +147,10 @@ pub(super) fn of_status<'a>(content: &'a Content, sink: &mut Sink<'_>) -> Vec<Re
             records.push(record);
         }
     }
-    if records.is_empty() {
-        let why = if content.bytes.is_empty() { "the file is empty" } else { "no package in it" };
-        sink.problem(Reason::DatabaseUnreadable, at.path.as_bytes(), why);
+    if content.bytes.is_empty() {
+        sink.empty_database(&at.path);
+    } else if records.is_empty() {
+        sink.problem(Reason::DatabaseUnreadable, at.path.as_bytes(), "no package in it");
     }
     records
 }

@@ -131,7 +131,7 @@ fn a_list_of_files_without_a_record_shows_that_a_package_was_lost() {
     let (packages, line) = outcome(tree);
     assert_eq!(packages.len(), 1);
     assert_eq!((line.status, line.code), (Status::Partial, Some(Reason::DatabaseIncomplete)));
-    assert!(line.detail.to_json().ends_with("no record: bash"), "{:?}", line.detail);
+    assert!(line.detail.to_json().ends_with("without a record: bash"), "{:?}", line.detail);
     let tree = MemTree::builder().file("var/lib/dpkg/info/bash.list", "/.\n");
     assert_eq!(outcome(tree).1.code, Some(Reason::DatabaseMissing));
 }

@@ -113,7 +113,7 @@ fn read(tree: &Tree, database: &Database, sink: &mut Sink<'_>) -> Held {
     let path = &database.at.path;
     let mut held = Held::default();
     if database.at.metadata.size == 0 {
-        sink.problem(Reason::DatabaseUnreadable, path.as_bytes(), "the file has no bytes");
+        sink.empty_database(path);
         return held;
     }
     let evidence = sink.evidence(&database.at);
