@@ -133,3 +133,62 @@ fn split(buf: &mut [u8], len: u64) -> (&mut [u8], &mut [u8]) {
     let at = index(len).min(buf.len());
     buf.split_at_mut(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::xfs::samples::{sample_inode, seal_inode, volume};
+
+    /// A volume with inode 131, changed by `change`, and 4 KiB of sevens in block 5.
+    fn file(change: impl Fn(&mut Vec<u8>)) -> Result<XfsFile> {
+        let mut raw = sample_inode(true);
+        // One extent of one block: file block 1 is block 5.
+        raw[176..184].copy_from_slice(&(1_u64 << 9).to_be_bytes());
+        raw[184..192].copy_from_slice(&(5_u64 << 21 | 1).to_be_bytes());
+        raw[56..64].copy_from_slice(&6000_u64.to_be_bytes());
+        change(&mut raw);
+        seal_inode(&mut raw);
+        let mut image = vec![0xee; 131 * 512];
+        image[5 * 4096..6 * 4096].fill(7);
+        image.extend(raw);
+        XfsFile::open(&Arc::new(volume(true, image)), 131)
+    }
+
+    #[test]
+    fn holes_are_zeros_and_the_end_is_the_size() {
+        let file = file(|_| {}).unwrap();
+        let mut buf = [0xaa; 5000];
+        assert_eq!(file.read_at(4000, &mut buf).unwrap(), 2000);
+        assert!(buf[..96].iter().all(|&b| b == 0) && buf[96..2000].iter().all(|&b| b == 7));
+        assert_eq!(file.read_at(6000, &mut buf).unwrap(), 0);
+        assert_eq!(file.read_at(u64::MAX, &mut buf).unwrap(), 0);
+        let data = Extent { range: 4096..6000, place: Extents::Data(5 * 4096) };
+        assert_eq!(
+            file.extents(0..u64::MAX).unwrap(),
+            [Extent { range: 0..4096, place: Extents::Hole }, data]
+        );
+        let part = Extent { range: 5000..5010, place: Extents::Data(5 * 4096 + 904) };
+        assert_eq!(file.extents(5000..5010).unwrap(), [part]);
+    }
+
+    #[test]
+    fn content_on_the_realtime_device_is_refused_and_the_size_is_known() {
+        let file = file(|raw| raw[91] = 1).unwrap();
+        assert_eq!(file.size(), 6000);
+        for error in [file.read_at(0, &mut [0; 10]).unwrap_err(), file.extents(0..1).unwrap_err()] {
+            assert!(matches!(&error, Error::Unsupported(what) if what.contains("realtime")), "{error}");
+        }
+    }
+
+    #[test]
+    fn extents_that_cannot_be_are_refused() {
+        for (at, byte, why) in
+            [(79, 99, "99 extents"), (191, 0, "0 blocks"), (184, 0xff, "leaves the filesystem")]
+        {
+            let error = file(|raw| raw[at] = byte).err().unwrap().to_string();
+            assert!(error.contains("inode 131") && error.contains(why), "{error}");
+        }
+        let error = file(|raw| raw[2] = 0x41).err().unwrap();
+        assert!(matches!(error, Error::WrongType(_)), "{error}");
+    }
+}

@@ -30,6 +30,8 @@ mod inode;
 pub mod log;
 mod reader;
 mod recovery;
+#[cfg(test)]
+mod samples;
 mod superblock;
 mod symlink;
 mod volume;

@@ -84,3 +84,49 @@ fn part_v5<'a>(
     let len = index(u64::from(bytes.be32(8).unwrap_or(0)));
     bytes.slice(crc::REMOTE_HEADER, len).ok_or_else(|| format!("part at byte {place} claims {len} bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::xfs::samples::{UUID, sample_inode, seal_inode, volume};
+
+    /// A link of 400 bytes in block 5, with its part changed by `change` before its checksum is made.
+    fn read(size: u64, change: impl Fn(&mut [u8])) -> Result<Vec<u8>> {
+        let mut raw = sample_inode(true);
+        raw[2..4].copy_from_slice(&0o120_777_u16.to_be_bytes());
+        raw[184..192].copy_from_slice(&(5_u64 << 21 | 1).to_be_bytes());
+        raw[56..64].copy_from_slice(&size.to_be_bytes());
+        seal_inode(&mut raw);
+        let mut image = vec![0; 131 * 512];
+        let part = &mut image[5 * 4096..6 * 4096];
+        part[..4].copy_from_slice(MAGIC);
+        part[8..12].copy_from_slice(&400_u32.to_be_bytes());
+        part[16..32].copy_from_slice(&UUID);
+        part[32..40].copy_from_slice(&131_u64.to_be_bytes());
+        part[40..48].copy_from_slice(&40_u64.to_be_bytes());
+        part[56..456].fill(b't');
+        change(part);
+        let crc = crc32c::crc32c(part);
+        part[12..16].copy_from_slice(&crc.to_le_bytes());
+        image.extend(raw);
+        let volume = volume(true, image);
+        target(&volume, &Inode::read(&volume, 131)?)
+    }
+
+    #[test]
+    fn target_in_a_block_is_read() {
+        assert_eq!(read(400, |_| {}).unwrap(), [b't'; 400]);
+    }
+
+    #[test]
+    fn each_lie_of_a_target_is_refused() {
+        let why = |size, at: usize, byte: u8| read(size, |part| part[at] = byte).unwrap_err().to_string();
+        assert!(why(0, 0, b'X').contains("0 bytes"));
+        assert!(why(1025, 0, b'X').contains("1025 bytes"));
+        assert!(why(401, 0, b'X').contains("only 400 of 401"));
+        assert!(why(400, 0, b'Y').contains("no part of a target"));
+        assert!(why(400, 7, 1).contains("does not continue byte 0"));
+        assert!(why(400, 9, 1).contains("claims 65936 bytes"));
+        assert!(why(400, 39, 1).contains("belongs to inode 1"));
+    }
+}

@@ -60,3 +60,53 @@ fn elsewhere(bytes: Bytes<'_>, at: usize) -> Option<(&[u8], u32, usize)> {
     let name_len = usize::from(bytes.u8(at.checked_add(8)?)?);
     Some((bytes.slice(at.checked_add(9)?, name_len)?, bytes.be32(at)?, len))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::xfs::samples::volume;
+
+    /// A version 4 leaf: `user.ab` has value `xyz`, `security.c` is 70 bytes at block 5.
+    fn sample() -> Vec<u8> {
+        let mut block = vec![0; 512];
+        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+        put(8, &[0xfb, 0xee]);
+        put(12, &[0, 2]);
+        put(32, &[0, 0, 0, 1, 1, 0xf0, LOCAL, 0]);
+        put(40, &[0, 0, 0, 2, 1, 0xe0, 4, 0]);
+        put(0x1f0, &[0, 3, 2, b'a', b'b', b'x', b'y', b'z']);
+        put(0x1e0, &[0, 0, 0, 5, 0, 0, 0, 70, 1, b'c']);
+        block
+    }
+
+    fn read(block: &[u8]) -> Result<(Vec<Xattr>, Vec<Remote>), String> {
+        let volume = volume(false, Vec::new());
+        let (mut all, mut remote) = (Vec::new(), Vec::new());
+        list(&DaBlock::parse(&volume, block, 0, 131)?, &mut all, &mut remote)?;
+        Ok((all, remote))
+    }
+
+    #[test]
+    fn small_values_are_read_and_large_ones_noted() {
+        let (all, remote) = read(&sample()).unwrap();
+        assert_eq!(all, [Xattr { name: b"user.ab".to_vec(), value: b"xyz".to_vec() }]);
+        let found = Found::new(b"c", 4).unwrap();
+        assert_eq!(remote, [Remote { found, block: 5, len: 70 }]);
+    }
+
+    #[test]
+    fn each_lie_of_a_leaf_is_refused() {
+        for (at, value, why) in [
+            (9, 0, "no leaf"),
+            (12, 200, "do not fit"),
+            (37, 0xfe, "cut off"),
+            (0x1f0, 9, "cut off"),
+            (45, 0xff, "cut off"),
+        ] {
+            let mut block = sample();
+            block[at] = value;
+            assert!(read(&block).unwrap_err().contains(why), "{at}");
+        }
+        assert!(read(&[0; 5]).unwrap_err().contains("cut off"));
+    }
+}

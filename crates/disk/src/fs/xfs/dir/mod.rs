@@ -66,7 +66,7 @@ pub(super) fn lookup(volume: &Volume, inode: &Inode, name: &[u8]) -> Result<Opti
         Ok(leaf::Found::Node(node)) => checked(volume, inode, name, node).map(Some),
         Ok(leaf::Found::Nothing) => Ok(None),
         Ok(leaf::Found::NoIndex) => lookup_by_scan(volume, inode, name),
-        Err(why @ Error::Corrupt(_)) => {
+        Err(why) if matches!(why, Error::Corrupt(_)) || why.is_past_end() => {
             volume.note(Note::IndexIgnored(format!("folder of inode {}: {why}", inode.number)));
             lookup_by_scan(volume, inode, name)
         }
