@@ -218,3 +218,30 @@ fn journals_that_the_kernel_wrote_are_as_e2fsck_recovers_them() {
         assert_eq!((counts.escaped > 0, counts.revokes > 0), (journals_data, !journals_data), "{name}");
     }
 }
+
+#[test]
+fn fast_commits_that_the_kernel_wrote_make_the_filesystem_stale_and_outdated_ones_do_not() {
+    if !is_root_test() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    // What a loop device has written is in its file at once, so that a copy under the mount is a cut.
+    let script = r#"truncate -s 200M "$1"; mkfs.ext4 -q -F -O fast_commit -J size=16 "$1"
+        m=$(mktemp -d); trap 'umount $m 2>/dev/null || true; rmdir $m' EXIT
+        mount -o loop,commit=3600 "$1" $m; mkdir $m/a; echo x > $m/a/1; echo x > $m/a/2; sync -f $m
+        echo y >> $m/a/1; xfs_io -c fsync $m/a/1; echo z > $m/a/new; xfs_io -c fsync $m/a/new
+        cp --sparse=always "$1" "$1.live"; sync -f $m; cp --sparse=always "$1" "$1.outdated""#;
+    sh(script, &image);
+    for (name, is_stale) in [("image.live", true), ("image.outdated", false)] {
+        let image = folder.path().join(name);
+        let tags = sh("debugfs -R 'logdump -a' \"$1\" 2>/dev/null", &image);
+        assert!(tags.contains("tag HEAD"), "{tags}");
+        let source: Arc<dyn BlockSource> = Arc::new(open(&image));
+        match load(&source, &area(&image), &Expect { blocks_count: 51_200 }).unwrap() {
+            Loaded::Stale { why, overlay } => assert!(is_stale && overlay.is_some(), "{name}: {why}"),
+            Loaded::Replayed { .. } => assert!(!is_stale, "{name}"),
+            Loaded::Clean => panic!("{name}: clean"),
+        }
+    }
+}
