@@ -12,7 +12,7 @@ mod variant;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use tempfile::TempDir;
@@ -28,6 +28,10 @@ use variant::{Variant, variants};
 const BACKING: u64 = 40 << 30;
 /// Cuts of one run of the load; more of them would only be later.
 const CUTS_A_LOAD: usize = 4;
+/// Operations before the first cut.
+const SETTLED: u64 = 300;
+/// Operations between two cuts at most; so a busy machine cuts no other load than an idle one.
+const BETWEEN: u64 = 700;
 
 /// Which filesystem, and how often.
 #[derive(clap::Args)]
@@ -100,9 +104,10 @@ impl Backing {
         let mounted = Mounted::with_options(&image, variant.kind, variant.options)?;
         let load = Load::start(mounted.path(), variant, random)?;
         let mut cuts = Vec::new();
-        std::thread::sleep(Duration::from_millis(400));
+        let mut operations = SETTLED;
         for number in 0..count {
-            std::thread::sleep(Duration::from_micros(random.below(900_000)));
+            operations += random.below(BETWEEN);
+            load.reach(operations);
             let cut = self.mounted.path().join(format!("cut-{number}"));
             run_command(Command::new("cp").arg("--reflink=always").arg(&image).arg(&cut))?;
             cuts.push(cut);

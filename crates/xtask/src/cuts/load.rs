@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
@@ -18,6 +19,9 @@ use random::Random;
 
 /// Threads at a time; more than the processors of the smallest machine, so that transactions mix.
 const THREADS: u64 = 4;
+
+/// How long a cut waits for the load at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Threads at work.
 pub(super) struct Load {
@@ -48,6 +52,14 @@ impl Load {
             }));
         }
         Ok(Load { stop, done, threads })
+    }
+
+    /// Waits until so many changes succeeded since the start, or a full disk lets none succeed for long.
+    pub(super) fn reach(&self, operations: u64) {
+        let start = Instant::now();
+        while self.done.load(Ordering::Relaxed) < operations && start.elapsed() < LONGEST_WAIT {
+            std::thread::park_timeout(Duration::from_micros(300));
+        }
     }
 
     /// Stops; how many changes succeeded.
