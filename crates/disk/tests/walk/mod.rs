@@ -66,7 +66,13 @@ pub(crate) fn list(fs: &dyn FileSystem, folder: Node) -> Vec<(Vec<u8>, Node)> {
 
 fn look(fs: &dyn FileSystem, node: Node) -> Result<Seen, Error> {
     let metadata = fs.metadata(node)?;
-    let content = if metadata.kind == FileType::File { Some(digest(fs, node)?) } else { None };
+    let content = match metadata.kind {
+        FileType::File => match digest(fs, node) {
+            Err(Error::Unsupported(_)) if metadata.encrypted => Some("unreadable".into()),
+            read => Some(read?),
+        },
+        _ => None,
+    };
     let target = if metadata.kind == FileType::Symlink { Some(fs.link_target(node)?) } else { None };
     Ok(Seen { metadata, content, target, xattrs: fs.xattrs(node)? })
 }

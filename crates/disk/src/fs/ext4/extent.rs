@@ -161,3 +161,6 @@ fn child(entry: &[u8]) -> Option<(u64, u64)> {
     let block = (u64::from(bytes.le16(8)?) << 32) | u64::from(bytes.le32(4)?);
     Some((u64::from(bytes.le32(0)?), block))
 }
+
+#[cfg(test)]
+mod tests;
