@@ -48,6 +48,12 @@ impl Drop for Mount {
     }
 }
 
+/// A folder of images in memory, if there is one: a slow disk makes these tests minutes long.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
 fn make(folder: &Path, options: &[&str]) -> PathBuf {
     let image = folder.join("image");
     File::create(&image).unwrap().set_len(1 << 30).unwrap();
@@ -60,9 +66,7 @@ fn check(options: &[&str], load: &Load) {
     if !may_mount() {
         return;
     }
-    // Images in memory: a slow disk makes these tests minutes long.
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let folder = scratch();
     let image = make(folder.path(), options);
     let at = folder.path().join("mounted");
     populate(&Mount::new(&image, &at, "rw").0, load);
@@ -117,6 +121,30 @@ fn unwritten_is_told(fs: &xfs::Xfs, load: &Load) {
     let forms: Vec<_> = extents.iter().map(|extent| matches!(extent.place, Extents::Unwritten)).collect();
     assert_eq!(forms, [true, false, true]);
     assert_eq!(extents[1].range, 7 * load.block..8 * load.block);
+}
+
+#[test]
+fn filesystem_with_a_full_log_reads_as_the_kernel_recovers_it() {
+    if !may_mount() {
+        return;
+    }
+    let folder = scratch();
+    let image = make(folder.path(), &[]);
+    let at = folder.path().join("mounted");
+    let copy = folder.path().join("copy");
+    {
+        let mount = Mount::new(&image, &at, "rw");
+        populate(&mount.0, &Load { names: 2000, extents: 500, block: 4096, reflink: true });
+        // The log is flushed and nothing else: what the machine's last seconds leave behind.
+        run(Command::new("xfs_io").args(["-x", "-c", "shutdown -f"]).arg(&mount.0));
+        run(Command::new("cp").arg("--sparse=always").args([&image, &copy]));
+    }
+    let fs = xfs::Xfs::open(walk::source(&copy)).unwrap();
+    assert!(matches!(fs.info().state, State::Replayed { .. }), "{:?}", fs.info().state);
+    let ours = walk::walk(&fs);
+    let mount = Mount::new(&copy, &at, "rw,noatime");
+    let kernel = KernelFs::new(File::open(&mount.0).unwrap().into()).unwrap();
+    compare(ours, walk::walk(&kernel), &mount.0);
 }
 
 #[test]
