@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The corpora of the fuzz targets, replayed.
+#![allow(clippy::unwrap_used, reason = "a test that panics is a test that failed")]
+
+#[expect(unreachable_pub, reason = "public for the fuzz targets")]
+#[path = "../../fuzz/src/inventory.rs"]
+mod targets;
+
+use std::path::Path;
+
+/// Calls a target with every input of its corpus, and with each cut in half.
+fn replay(name: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        target(&bytes);
+        target(&bytes[..bytes.len() / 2]);
+        count += 1;
+    }
+    assert!(count > 0, "{name} has no corpus");
+}
+
+#[test]
+fn no_input_of_a_corpus_panics() {
+    replay("rpm_bdb", targets::rpm_bdb);
+    replay("rpm_ndb", targets::rpm_ndb);
+    replay("rpm_header", targets::rpm_header);
+    replay("rpm_sqlite", targets::rpm_sqlite);
+    replay("dpkg", targets::dpkg);
+    replay("apk", targets::apk);
+}
