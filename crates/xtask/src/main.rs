@@ -30,6 +30,8 @@ struct Arguments {
 /// One line a command, in alphabetical order.
 #[derive(Subcommand)]
 enum Command {
+    /// Measure the whole program on large images
+    Bench(bench::Arguments),
     /// The gate: everything that a change must pass
     Ci(ci::Arguments),
     /// Compare copies taken at random instants under load with the kernel's recovery of them
@@ -38,6 +40,9 @@ enum Command {
     DiffWalk(diff_walk::Arguments),
     /// Make the disk images that tests read, from recipes
     Fixtures(fixtures::Arguments),
+    /// Measure one command (used by bench)
+    #[command(hide = true)]
+    Measure(bench::MeasureArguments),
     /// Fuzz the parsers for some seconds each
     Fuzz(fuzz::Arguments),
     /// Write the generated parts of documents, or compare them and run the README's commands
@@ -50,6 +55,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Measure(arguments) => bench::run_measure(&arguments),
         Command::Ci(arguments) => ci::run_all(&arguments),
         Command::Cuts(arguments) => cuts::run(&arguments),
         Command::DiffWalk(arguments) => diff_walk::run(&arguments),
