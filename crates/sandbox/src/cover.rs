@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What was met on the disks, as coverage: the one place that knows both sides.
 
+use std::collections::BTreeMap;
+
 use snapscan_disk::fs::{self, State};
 use snapscan_disk::layout::{Class, TableNote};
 use snapscan_disk::machine::{self, Machine, Met, Place, PlaceNote};
 use snapscan_inventory::Outcome;
 use snapscan_schema::{Coverage, Level, Note, Reason, Status, Text};
 
-/// The coverage of a machine with what its inventory says.
-pub fn cover(machine: &Machine, outcome: Option<&Outcome>) -> Coverage {
+/// The coverage of a machine with what its inventory says, and with what was found in filesystems that are no part of
+/// its tree, by the index of their place.
+pub fn cover(machine: &Machine, outcome: Option<&Outcome>, apart: &BTreeMap<usize, Outcome>) -> Coverage {
     let mut top = Coverage::complete(Level::Machine, "machine", "");
     let known = machine.has_system
         || outcome.is_some_and(|outcome| outcome.system.is_some() || !outcome.databases.is_empty());
@@ -24,22 +27,29 @@ pub fn cover(machine: &Machine, outcome: Option<&Outcome>) -> Coverage {
     let roots: Vec<usize> =
         (0..machine.places.0.len()).filter(|&n| machine.places.0[n].parent.is_none()).collect();
     for root in roots {
-        top.children.push(line(machine, root, &|place| match outcome {
-            Some(outcome) if is_root(place) => outcome.lines.clone(),
+        top.children.push(line(machine, root, &|index, place| match (outcome, apart.get(&index)) {
+            (Some(outcome), _) if is_root(place) => outcome.lines.clone(),
+            (_, Some(apart)) => apart.lines.clone(),
             _ => Vec::new(),
         }));
+    }
+    for fs in machine.places.0.iter().filter_map(|place| place.fs.as_ref()) {
+        for (path, kind) in fs.left_out() {
+            top.children
+                .push(Coverage::because(Level::Mount, path.as_bytes(), Reason::ByKind, kind).neutral());
+        }
     }
     top
 }
 
 /// The line of a place with all beneath it; `extractors` answers the lines of those that ran on a filesystem.
-fn line(machine: &Machine, index: usize, extractors: &dyn Fn(&Place) -> Vec<Coverage>) -> Coverage {
+fn line(machine: &Machine, index: usize, extractors: &dyn Fn(usize, &Place) -> Vec<Coverage>) -> Coverage {
     let place = &machine.places.0[index];
     let mut line = met(place);
     line.notes.extend(place.notes.iter().map(note));
     if let Some(fs) = &place.fs {
         describe(&mut line, place, fs.as_ref());
-        line.children = extractors(place);
+        line.children = extractors(index, place);
     }
     // Children come after their parents in the list.
     let children = machine.places.0.iter().enumerate().skip(index + 1);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a target to a report.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use snapscan_disk::fs::State;
-use snapscan_disk::machine::Machine;
+use snapscan_disk::machine::{Machine, Met, Tree};
 use snapscan_inventory::{Outcome, Profile};
 use snapscan_schema::{Finding, Header, Read, Report, Run, SCHEMA_VERSION, Text, purl};
 
@@ -40,8 +43,13 @@ pub fn inspect(target: Target, options: Options, watch: &Watch) -> Result<Report
         .tree
         .as_ref()
         .map(|tree| pool.install(|| snapscan_inventory::run(tree, options_in, &watch.names)));
-    let coverage = cover::cover(&machine, outcome.as_ref());
-    let outcome = outcome.unwrap_or_default();
+    let apart = match options.profile {
+        Profile::Full => pool.install(|| walk_apart(&machine, watch)),
+        Profile::Os => BTreeMap::new(),
+    };
+    let coverage = cover::cover(&machine, outcome.as_ref(), &apart);
+    let mut outcome = outcome.unwrap_or_default();
+    outcome.findings.extend(apart.into_values().flat_map(|one| one.findings));
     let run = Run {
         threads: u64::try_from(pool.current_num_threads()).unwrap_or(u64::MAX),
         method: if kind == "image" { "file" } else { "directory" }.to_owned(),
@@ -63,6 +71,21 @@ pub fn inspect(target: Target, options: Options, watch: &Watch) -> Result<Report
     let mut report = Report { schema_version: SCHEMA_VERSION, header, findings, coverage };
     report.seal();
     Ok(report)
+}
+
+/// Walks each filesystem that is no part of the machine's tree as a tree of its own, by its place.
+fn walk_apart(machine: &Machine, watch: &Watch) -> BTreeMap<usize, Outcome> {
+    let mut apart = BTreeMap::new();
+    for (index, place) in
+        machine.places.0.iter().enumerate().filter(|(_, place)| place.met == Met::NotMounted)
+    {
+        if let Some(fs) = &place.fs {
+            // Paths begin at that filesystem's own root, so its place and not its volume is the evidence.
+            let tree = Tree::new(Arc::clone(fs), machine.places.path(index));
+            apart.insert(index, snapscan_inventory::walk_alone(&tree, &watch.names));
+        }
+    }
+    apart
 }
 
 fn header_of(outcome: &Outcome) -> Header {

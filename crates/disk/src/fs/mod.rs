@@ -83,6 +83,12 @@ pub trait FileSystem: Send + Sync {
         Vec::new()
     }
 
+    /// Mounts met below that were not entered, each with its path and kind; their mount points look like empty folders.
+    /// Only a filesystem of the host's kernel has any.
+    fn left_out(&self) -> Vec<(path::MachinePath, String)> {
+        Vec::new()
+    }
+
     /// Says that these nodes' metadata will be asked for soon.
     fn advise(&self, _nodes: &[Node]) {}
 }

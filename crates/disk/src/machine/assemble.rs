@@ -261,28 +261,39 @@ fn fs_id(number: usize) -> FsId {
     FsId(u16::try_from(number).unwrap_or(u16::MAX))
 }
 
+/// Opens what the signature promises, or, where there is none, what a copy of a damaged superblock does.
+fn open_one(source: &Arc<dyn BlockSource>, content: &Content) -> crate::Result<Option<Arc<dyn FileSystem>>> {
+    match content {
+        Content::Known(signature) if signature.class == Class::Readable => fs::open(source),
+        Content::Unknown if fs::ext4::probe_copies(source.as_ref())? => {
+            Ok(Some(Arc::new(fs::ext4::Ext4::open(Arc::clone(source))?)))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Opens every filesystem that one of our readers is for, and says at the others' places what they are.
 fn open_all(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Opened> {
     let mut opened = Vec::new();
     for (number, one) in found.iter().enumerate() {
         let (Some(source), Some(content)) = (&one.source, &one.content) else { continue };
-        match content {
-            Content::Known(signature) if signature.class == Class::Readable => match fs::open(source) {
-                Ok(Some(fs)) => {
-                    if let Some(place) = places.0.get_mut(one.place) {
-                        place.fs = Some(Arc::clone(&fs));
-                        let (size, here) = (fs.info().size, source.available());
-                        if let State::Stale { why } = &fs.info().state {
-                            place.met = Met::NotReplayed(why.clone());
-                        } else if size > here {
-                            place.met = Met::Truncated(format!("{size} bytes, of which {here} are there"));
-                        }
-                    }
-                    opened.push(Opened { found: number, fs, candidate: Candidate::default() });
+        match open_one(source, content) {
+            Ok(Some(fs)) => {
+                if let Some(place) = places.0.get_mut(one.place) {
+                    place.name = fs.info().type_name.as_bytes().to_vec();
+                    place.fs = Some(Arc::clone(&fs));
+                    place.met = state_of(fs.as_ref(), source.as_ref());
                 }
-                Ok(None) => places.set(one.place, Met::Known(Class::Other, signature.name)),
-                Err(error) => places.set(one.place, Met::of(&error)),
-            },
+                opened.push(Opened { found: number, fs, candidate: Candidate::default() });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                places.set(one.place, Met::of(&error));
+                continue;
+            }
+        }
+        match content {
             Content::Known(signature) if signature.class == Class::LvmMember => {}
             Content::Known(signature) if signature.class == Class::Swap => {
                 places.set(one.place, Met::ByKind(signature.name.to_owned()));
@@ -306,6 +317,16 @@ fn open_all(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Opened
         one.candidate = candidate;
     }
     opened
+}
+
+/// How whole a filesystem is that was opened.
+fn state_of(fs: &dyn FileSystem, source: &dyn BlockSource) -> Met {
+    let (size, here) = (fs.info().size, source.available());
+    match &fs.info().state {
+        State::Stale { why } => Met::NotReplayed(why.clone()),
+        _ if size > here => Met::Truncated(format!("{size} bytes, of which {here} are there")),
+        _ => Met::Read,
+    }
 }
 
 fn read_fstab(tree: &Tree) -> Vec<FstabEntry> {

@@ -29,11 +29,22 @@ pub fn run(tree: &Tree, options: Options, names: &AtomicU64) -> Outcome {
     let probed: Vec<_> = chosen.par_iter().map(|extractor| probe::probe(tree, extractor)).collect();
     let mut outcome = Outcome::merge(chosen.iter().copied().zip(probed));
     if options.profile == Profile::Full {
-        let walkers: Vec<&Extractor> =
-            chosen.iter().copied().filter(|extractor| extractor.walk.is_some()).collect();
+        let walkers = walkers();
         outcome.add_walk(&walkers, walk::walk(tree, &walkers, names));
     }
     outcome.leave_out(registry::ALL.iter().copied().filter(|one| one.profile > options.profile));
     family::check(&mut outcome);
     outcome
+}
+
+/// Only the walk of profile `full`: for a filesystem that is readable and no part of the machine's tree.
+pub fn walk_alone(tree: &Tree, names: &AtomicU64) -> Outcome {
+    let walkers = walkers();
+    let mut outcome = Outcome::default();
+    outcome.add_walk(&walkers, walk::walk(tree, &walkers, names));
+    outcome
+}
+
+fn walkers() -> Vec<&'static Extractor> {
+    registry::ALL.iter().copied().filter(|extractor| extractor.walk.is_some()).collect()
 }

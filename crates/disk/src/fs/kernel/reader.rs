@@ -82,6 +82,10 @@ impl KernelFs {
 }
 
 impl FileSystem for KernelFs {
+    fn left_out(&self) -> Vec<(MachinePath, String)> {
+        self.not_crossed()
+    }
+
     fn info(&self) -> &Info {
         &self.info
     }
