@@ -34,6 +34,13 @@ impl Tally {
         self.differences == 0 && self.cuts > 0
     }
 
+    /// A cut that the kernel refuses and our reader calls stale.
+    pub(super) fn refused(&mut self, name: &str) {
+        println!("{name}: the kernel refuses it, ours is stale");
+        self.cuts += 1;
+        self.stale_filesystems += 1;
+    }
+
     /// A cut that could not be compared.
     pub(super) fn differs(&mut self, name: &str, why: &str) {
         println!("{name}: {why}");

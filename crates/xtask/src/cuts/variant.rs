@@ -27,18 +27,18 @@ pub(super) struct Variant {
 
 /// Small journals, so that the log goes round often.
 const EXT4: [(&str, &str, &str); 13] = [
-    ("default", "-J size=8", "commit=1"),
-    ("data-journal", "-J size=16", "data=journal"),
-    ("1k", "-b 1024 -J size=4", "commit=1"),
+    ("default", "-J size=4", "commit=1"),
+    ("data-journal", "-J size=6", "data=journal"),
+    ("1k", "-b 1024 -J size=1", "commit=1"),
     ("ext3", "-O ^extents,^64bit,^metadata_csum,^flex_bg,^huge_file,^dir_nlink,^extra_isize -J size=4", ""),
-    ("v1", "-O ^metadata_csum,64bit -J size=8", "journal_checksum,commit=1"),
-    ("v1-async", "-O ^metadata_csum,^64bit -J size=8", "data=writeback,journal_async_commit"),
-    ("plain", "-O ^metadata_csum,^64bit -b 2048 -J size=4", "commit=1"),
-    ("plain-64bit", "-O ^metadata_csum,64bit -J size=8", "data=journal"),
-    ("v3-async", "-O metadata_csum,64bit -J size=8", "data=writeback,journal_async_commit"),
-    ("inline", "-O inline_data,ea_inode,large_dir -I 512 -J size=8", "commit=1"),
-    ("bigalloc", "-O bigalloc -C 16384 -J size=8", ""),
-    ("orphan-list", "-O ^orphan_file -I 256 -J size=8", "commit=1"),
+    ("v1", "-O ^metadata_csum,64bit -J size=4", "journal_checksum,commit=1"),
+    ("v1-async", "-O ^metadata_csum,^64bit -J size=4", "data=writeback,journal_async_commit"),
+    ("plain", "-O ^metadata_csum,^64bit -b 2048 -J size=2", "commit=1"),
+    ("plain-64bit", "-O ^metadata_csum,64bit -J size=4", "data=journal"),
+    ("v3-async", "-O metadata_csum,64bit -J size=4", "data=writeback,journal_async_commit"),
+    ("inline", "-O inline_data,ea_inode,large_dir -I 512 -J size=4", "commit=1"),
+    ("bigalloc", "-O bigalloc -C 16384 -J size=4", ""),
+    ("orphan-list", "-O ^orphan_file -I 256 -J size=4", "commit=1"),
     ("fast-commit", "-O fast_commit -J size=16", "commit=1"),
 ];
 
