@@ -16,8 +16,10 @@ use super::item::{BufferFormat, CHUNK, CreateFormat, Extent, InodeFormat, MOST_S
 use super::live::Region;
 use super::transaction::Item;
 
-/// Chunks, inodes and creations that are kept: less than 64 MiB of them.
-const MOST: usize = 600_000;
+/// What may be kept, counted in logged chunks of some 24 bytes: 48 MiB.
+const MOST: usize = 2 << 20;
+/// What a buffer or an inode takes besides, in the same unit.
+const ENTRY: usize = 12;
 
 /// All changes, by where they lie.
 #[derive(Default)]
@@ -61,11 +63,15 @@ impl Changes {
             self.unlinked(format.extent, chunks, geometry);
             return self.within_bounds();
         }
-        let buffer = self.buffers.entry(format.extent).or_default();
+        let size = &mut self.size;
+        let buffer = self.buffers.entry(format.extent).or_insert_with(|| {
+            *size = size.saturating_add(ENTRY);
+            Buffer::default()
+        });
         buffer.newest = transaction;
         for (chunk, region) in chunks {
             if buffer.chunks.insert(chunk, (region, transaction)).is_none() {
-                self.size = self.size.saturating_add(1);
+                *size = size.saturating_add(1);
             }
         }
         self.within_bounds()
@@ -88,7 +94,7 @@ impl Changes {
 
     fn inode_at(&mut self, start: u64) -> &mut Inode {
         self.inodes.entry(start).or_insert_with(|| {
-            self.size = self.size.saturating_add(1);
+            self.size = self.size.saturating_add(ENTRY);
             Inode::default()
         })
     }
@@ -125,13 +131,15 @@ impl Changes {
         let range = chunk.start..chunk.start.saturating_add(chunk.len);
         self.remove_inodes(range, |_| true);
         self.chunks.insert(chunk.start, chunk);
-        self.size = self.size.saturating_add(1);
+        self.size = self.size.saturating_add(ENTRY);
         self.within_bounds()
     }
 
     /// Drops what was logged of a buffer.
     fn cancel(&mut self, extent: Extent, geometry: &Geometry) {
-        self.buffers.remove(&extent);
+        if let Some(buffer) = self.buffers.remove(&extent) {
+            self.size = self.size.saturating_sub(ENTRY.saturating_add(buffer.chunks.len()));
+        }
         let start = extent.start();
         let range = start..start.saturating_add(extent.len());
         self.remove_inodes(range, |inode| inode.buffer == Some(extent));
@@ -146,6 +154,7 @@ impl Changes {
     fn remove_inodes(&mut self, range: Range<u64>, matches: impl Fn(&Inode) -> bool) {
         let inodes = self.inodes.range(range);
         let gone: Vec<_> = inodes.filter(|(_, inode)| matches(inode)).map(|(&start, _)| start).collect();
+        self.size = self.size.saturating_sub(gone.len().saturating_mul(ENTRY));
         for start in gone {
             self.inodes.remove(&start);
         }
@@ -153,7 +162,7 @@ impl Changes {
 
     fn within_bounds(&self) -> Result<(), String> {
         match self.size > MOST {
-            true => Err(format!("the live log holds more than {MOST} changes")),
+            true => Err("the live log holds more changes than fit in 48 MiB".to_owned()),
             false => Ok(()),
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn find(ring: &Ring) -> Result<Ends> {
     };
     let window = Window::read(ring, &step)?;
     let candidate = window.step(&step);
-    let last_write = window.last_whole_write(candidate, &step);
+    let last_write = window.last_whole_write(candidate);
     window.ends(ring, last_write)
 }
 
@@ -159,11 +159,9 @@ impl Window {
         Some((at, Header::parse(self.block(at))?))
     }
 
-    /// The block after the last record of which all blocks are there.
-    fn last_whole_write(&self, head: u64, step: &Step) -> u64 {
-        // The search ends a record too late where old blocks follow that never were part of one.
-        let newest = (self.first..head).rev().find(|&at| record::is_header(self.block(at)));
-        let Some(at) = newest.filter(|at| *at >= self.first && head <= step.high) else {
+    /// The block after the newest record of which all blocks are there: `head`, or where the record before it begins.
+    fn last_whole_write(&self, head: u64) -> u64 {
+        let Some(at) = (self.first..head).rev().find(|&at| record::is_header(self.block(at))) else {
             return head;
         };
         let whole =

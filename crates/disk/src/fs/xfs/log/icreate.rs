@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Chunks of inodes that the log creates without logging their bytes.
 
-use crate::fs::xfs::log::geometry::Geometry;
-
+use super::geometry::Geometry;
 use super::inode::update_checksum;
 use super::item::{CreateFormat, Extent};
 

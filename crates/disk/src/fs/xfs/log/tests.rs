@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Loaded;
 use crate::fs::xfs::log::load;
-use crate::source::{BlockSource, read_vec};
+use crate::source::{BlockSource, cache::Cache, count::Counting, read_vec, rounds::Rounds};
 use made::{
     CONTINUED_END, CONTINUES, LOG, LOG_BYTES, Made, START, UNMOUNT, UUID, buffer, geometry, inode, whole,
 };
@@ -285,4 +285,23 @@ fn flipped_bits_in_a_log_never_panic_or_hang() {
             _ = read_vec(replay.overlay.as_ref(), offset, 9000);
         }
     }
+}
+
+#[test]
+fn clean_log_of_64_mib_is_recognized_in_three_rounds_and_few_blocks() {
+    const LOG_64: usize = 64 << 20;
+    let mut made = Made::at(100);
+    made.record(&[(1, UNMOUNT, vec![0; 8])]);
+    let mut image = made.image;
+    image.resize(LOG + LOG_64, 0);
+    for block in LOG_BYTES / 512..LOG_64 / 512 {
+        image[LOG + block * 512..][..4].copy_from_slice(&1_u32.to_be_bytes());
+    }
+    let counting = Arc::new(Counting::new(Arc::new(image)));
+    let rounds = Arc::new(Rounds::default());
+    let source: Arc<dyn BlockSource> = Cache::new(counting.clone(), &rounds, 64 << 20);
+    let geometry = super::Geometry { log_bytes: LOG_64 as u64, ..geometry() };
+    assert!(matches!(load::load(&source, &geometry), Ok(Loaded::Clean)));
+    let large = counting.counts().blocks_512k;
+    assert!(rounds.count() <= 4 && large <= 25, "{} rounds, {large} blocks of 512 KiB", rounds.count());
 }
