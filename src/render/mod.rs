@@ -7,7 +7,7 @@ pub(crate) mod progress;
 mod spdx;
 pub(crate) mod table;
 
-use snapscan_schema::{Coverage, Level, Report, Status};
+use snapscan_schema::{Coverage, Level, Reason, Report, Status};
 
 use crate::cli::Format;
 use crate::error::Failure;
@@ -30,7 +30,11 @@ fn pretty(document: &serde_json::Value) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// True if a filesystem's line says that it was opened, read whole or not.
+/// True if a filesystem's line says that it was opened, read whole or not. A physical volume is complete if its group
+/// accounts for it, and what is ambiguous is neither of both: neither was opened.
 pub(crate) fn was_opened(line: &Coverage) -> bool {
-    line.level == Level::Filesystem && matches!(line.status, Status::Complete | Status::Partial)
+    line.level == Level::Filesystem
+        && matches!(line.status, Status::Complete | Status::Partial)
+        && line.code != Some(Reason::Ambiguous)
+        && line.name.as_bytes() != b"LVM2_member"
 }

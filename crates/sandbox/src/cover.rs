@@ -66,6 +66,10 @@ fn met(place: &Place) -> Coverage {
     match &place.met {
         Met::Read => Coverage::complete(level, name.clone(), place.detail.clone()),
         Met::Empty => because(Reason::ImageEmpty, ""),
+        // A filesystem that ends before it could be opened was not read in part.
+        Met::Truncated(why) if place.level == machine::Level::Filesystem && place.fs.is_none() => {
+            Coverage { status: Status::Failed, ..because(Reason::ImageTruncated, why) }
+        }
         Met::Truncated(why) => because(Reason::ImageTruncated, why),
         Met::Damaged(why) => because(Reason::FilesystemDamaged, why),
         Met::Unsupported(what) => because(Reason::UnsupportedFeature, what),
@@ -81,6 +85,7 @@ fn met(place: &Place) -> Coverage {
             Coverage::complete(level, name.clone(), format!("physical volume of group {group}"))
         }
         Met::LvmUnused(why) => because(Reason::LvmUnused, why),
+        Met::LvmOrphaned(why) => because(Reason::LvmOrphaned, why),
         Met::LvMissing(on) => because(Reason::PvMissing, on),
         Met::LvUnsupported(kind) => because(Reason::UnsupportedLvm, kind),
         Met::NotMounted => because(Reason::NotMounted, ""),

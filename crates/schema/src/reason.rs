@@ -136,6 +136,9 @@ reasons! {
         "Reading on could give wrong content, so it was not tried." "The detail names the feature.";
     PvMissing "PV_MISSING" Failed Matters "a logical volume lies on a disk that was not given"
         "The volume group names a physical volume that is on none of the given disks." "Give all disks of the machine in one scan.";
+    LvmOrphaned "LVM_ORPHANED" Failed Matters "a physical volume in use belongs to no group that could be put together"
+        "Its label or metadata says that a volume group uses it, but the group's metadata is not there or not valid, does not list it, or it was given twice."
+        "Give all disks of the machine, each once; look at the group with vgs and pvs on the machine.";
     DatabaseMissing "DATABASE_MISSING" Failed Matters "the distribution's own package database is not there"
         "This kind of system has a package database, but none was found: the list of packages is unknown, not empty."
         "Check whether it lies on a disk that was not given, or was removed on purpose.";

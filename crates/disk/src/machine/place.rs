@@ -52,6 +52,8 @@ pub enum Met {
     LvmMember(String),
     /// A physical volume that holds no volumes.
     LvmUnused(String),
+    /// A physical volume that a group uses, which none of the groups found accounts for.
+    LvmOrphaned(String),
     /// A logical volume on physical volumes that were not given.
     LvMissing(String),
     /// A logical volume of a kind that is not mapped.

@@ -165,7 +165,8 @@ fn groups(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Found> {
     let (groups, left) = lvm::assemble(&usable);
     for (index, why) in left {
         if let Some(member) = origin.get(index) {
-            places.set(member.place, Met::LvmUnused(why));
+            let used = usable.get(index).is_none_or(|(_, volume)| volume.used);
+            places.set(member.place, if used { Met::LvmOrphaned(why) } else { Met::LvmUnused(why) });
         }
     }
     let mut logical = Vec::new();
