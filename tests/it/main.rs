@@ -1,2 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whole-program tests.
+//! Whole-program tests: the binary as a person runs it, on images, from its arguments to its exit code.
+#![expect(clippy::unwrap_used, reason = "a test that panics is a test that failed")]
+
+mod coverage;
+mod disk;
+mod lvm;
+mod run;
