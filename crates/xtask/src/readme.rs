@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask readme`: the generated parts of documents, and the commands that they promise.
 
+mod picture;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, ExitCode};
 
@@ -8,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use snapscan_inventory::{Profile, registry};
 use snapscan_schema::Reason;
 
-use crate::steps::run as run_command;
+use crate::steps::{output, run as run_command};
 
 /// Options of `readme`.
 #[derive(clap::Args)]
@@ -18,20 +21,32 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
-/// A generated part: document, mark, and what stands between `<!-- MARK -->` and `<!-- end -->`.
-type Part = (&'static str, &'static str, fn() -> String);
+/// The command whose output the README shows.
+const SHOWN: &str = "cargo run --release -- scan fixtures/debian-ext4-gpt.img.zst";
+/// The picture of its output.
+const PICTURE: &str = "docs/scan.svg";
 
-/// All generated parts.
-const PARTS: &[Part] = &[("README.md", "extractors", extractors), ("docs/reasons.md", "reasons", reasons)];
+/// A generated part: document, mark, and what stands between `<!-- MARK -->` and `<!-- end -->`.
+type Part = (&'static str, &'static str, fn(&str) -> String);
+
+/// All generated parts; each is given what the command printed.
+const PARTS: &[Part] = &[
+    ("README.md", "scan", last_lines),
+    ("README.md", "extractors", |_| extractors()),
+    ("docs/reasons.md", "reasons", |_| reasons()),
+];
 
 /// Writes or compares the generated parts.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.check {
         check()?;
     } else {
-        for (file, mark, part) in PARTS {
-            let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
-            fs::write(file, replaced(file, &text, mark, &part())?)?;
+        for (file, text) in generated()? {
+            if fs::read_to_string(&file).is_ok_and(|old| timeless(&old) == timeless(&text)) {
+                continue;
+            }
+            fs::write(&file, text)?;
+            println!("   {file} written");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -39,16 +54,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Fails if a generated part is stale, or a command of the README does not work.
 pub(crate) fn check() -> Result<()> {
-    for (file, mark, part) in PARTS {
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
-        if replaced(file, &text, mark, &part())? != text {
-            bail!("the part `{mark}` of {file} is stale; run `cargo xtask readme`");
+    for (file, text) in generated()? {
+        let old = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+        if timeless(&old) != timeless(&text) {
+            bail!("a generated part of {file} is stale; run `cargo xtask readme`");
         }
     }
     for command in commands(&fs::read_to_string("README.md")?) {
         run_command(Command::new("bash").args(["-euo", "pipefail", "-c", &command]))?;
     }
     Ok(())
+}
+
+/// Each document with generated parts, as it should be.
+fn generated() -> Result<BTreeMap<String, String>> {
+    let shown = SHOWN.replace("run", "run --quiet");
+    let printed = output(Command::new("bash").args(["-euo", "pipefail", "-c", &shown]))?;
+    let mut documents = BTreeMap::from([(PICTURE.to_owned(), picture::terminal(SHOWN, &printed))]);
+    for (file, mark, part) in PARTS {
+        let text = match documents.remove(*file) {
+            Some(text) => text,
+            None => fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?,
+        };
+        documents.insert((*file).to_owned(), replaced(file, &text, mark, &part(&printed))?);
+    }
+    Ok(documents)
+}
+
+/// The text without the milliseconds of a scan, which differ from run to run.
+fn timeless(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.find(" ms") {
+        Some(end) => {
+            let begin = line[..end].trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+            format!("{}{}\n", &line[..begin], &line[end..])
+        }
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// The end of what the command printed: coverage, and the line that sums up.
+fn last_lines(printed: &str) -> String {
+    let end = printed.find("coverage:").map_or(printed, |at| &printed[at..]);
+    format!("```text\n{end}```\n")
 }
 
 /// The commands of the README's blocks that are marked `sh`, but for those that the gate runs by itself.
