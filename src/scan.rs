@@ -48,7 +48,7 @@ fn now() -> Option<Time> {
     i64::try_from(since.as_secs()).ok().map(Time)
 }
 
-/// Opens targets for reading: one folder, or images and devices.
+/// Opens targets for reading only (INV-3): one folder, or images and devices.
 ///
 /// # Errors
 /// One that cannot be opened, or a folder among several.

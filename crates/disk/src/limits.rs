@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every cap on what an untrusted disk can make us hold or do, with where the number comes from.
+//! Every cap on what an untrusted disk can make us hold or do, with where the number comes from (INV-7).
 
 /// Symbolic links in one path; the kernel's own limit (path_resolution(7)).
 pub const LINKS_IN_PATH: u32 = 40;

@@ -147,7 +147,7 @@ pub struct Read {
 }
 
 impl Report {
-    /// Sorts, removes duplicates, settles coverage, and names what is escaped: the last step before writing.
+    /// Sorts, removes duplicates, settles coverage, and names what is escaped: the last step before writing (INV-10).
     pub fn seal(&mut self) {
         for finding in &mut self.findings {
             finding.seal();

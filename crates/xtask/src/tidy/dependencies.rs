@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who may depend on whom: whoever parses a customer's bytes has no network, credentials or clock.
+//! Who may depend on whom: whoever parses a customer's bytes has no network, credentials or clock (INV-1, INV-2).
 
 use std::process::Command;
 

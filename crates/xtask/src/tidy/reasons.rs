@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every reason code is made somewhere and tested somewhere.
+//! Every reason code is made somewhere and tested somewhere (INV-8).
 
 use std::fs;
 

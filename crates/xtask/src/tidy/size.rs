@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Sizes of files: one idea a file, and maps that stay maps.
+//! Sizes of files: one idea a file, and maps that stay maps (INV-17).
 
 use super::Source;
 
