@@ -86,6 +86,7 @@ fn gate() -> Vec<Step> {
         Step { name: "deny", run: || cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]) },
         Step { name: "schema", run: schema::check },
         Step { name: "readme", run: readme::check },
+        Step { name: "fixtures", run: || xtask(&["fixtures", "--check"]) },
         Step { name: "diff-walk", run: || xtask(&["diff-walk", "--made"]) },
         Step { name: "cuts-ext4", run: || xtask(&["cuts", "ext4", "--count", "10"]) },
         Step { name: "cuts-xfs", run: || xtask(&["cuts", "xfs", "--count", "10"]) },
@@ -111,5 +112,5 @@ fn xtask(arguments: &[&str]) -> Result<()> {
 /// The control paragraphs of a second parser, which lives in a workspace of its own (its dependencies need an old
 /// libc crate).
 fn oracle() -> Result<()> {
-    run(Command::new("cargo").args(["test", "--quiet"]).current_dir("tests/oracles/debian"))
+    run(Command::new("cargo").args(["test", "--quiet", "--locked"]).current_dir("tests/oracles/debian"))
 }
