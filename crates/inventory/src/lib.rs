@@ -54,6 +54,6 @@ pub mod registry;
 pub mod sink;
 pub mod version;
 
-pub use engine::{Options, Outcome, run, walk_alone};
+pub use engine::{Options, Outcome, run, walk_alone, wants};
 pub use extractor::{Extractor, Hits, Profile, Walk};
 pub use sink::Sink;

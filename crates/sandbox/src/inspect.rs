@@ -36,7 +36,7 @@ pub fn inspect(target: Target, options: Options, watch: &Watch) -> Result<Report
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool = pool.map_err(|e| Error::Threads { threads: options.threads, why: e.to_string() })?;
     watch.enter("reading the layout");
-    let machine = target.open()?;
+    let machine = target.open(&snapscan_inventory::wants(options.profile))?;
     watch.enter("inventory");
     let options_in = snapscan_inventory::Options { profile: options.profile };
     let outcome = machine

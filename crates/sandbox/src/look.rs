@@ -43,7 +43,7 @@ pub fn list(
     listing: Listing,
     out: &mut dyn Write,
 ) -> Result<Problems, Error> {
-    let machine = target.open()?;
+    let machine = target.open(&[])?;
     let tree = choose(machine, volume)?;
     let at = find(&tree, path, Follow::NotLast)?;
     let mut lister = Lister { tree: &tree, listing, out, problems: Vec::new() };
@@ -69,7 +69,7 @@ pub fn list(
 /// # Errors
 /// What opening the target met; `NoSuchPath`, `NoSuchVolume`, `Path` if it is no file or cannot be read; `Output`.
 pub fn cat(target: Target, volume: Option<&[u8]>, path: &[u8], out: &mut dyn Write) -> Result<(), Error> {
-    let machine = target.open()?;
+    let machine = target.open(&[])?;
     let tree = choose(machine, volume)?;
     let at = find(&tree, path, Follow::Links)?;
     let failed = |error| Error::Path { path: path.escape_ascii().to_string(), error };

@@ -37,11 +37,11 @@ pub enum Target {
 }
 
 impl Target {
-    /// Opens the machine.
+    /// Opens the machine; `hints` are patterns of what will be asked of its tree.
     ///
     /// # Errors
     /// `Volume` or `Directory` if one cannot be read at all.
-    pub(crate) fn open(self) -> Result<Machine, Error> {
+    pub(crate) fn open(self, hints: &[&[u8]]) -> Result<Machine, Error> {
         match self {
             Target::Directory { name, folder } => {
                 let fs: Arc<dyn FileSystem> = Arc::new(KernelFs::new(folder).map_err(Error::Directory)?);
@@ -49,7 +49,7 @@ impl Target {
             }
             Target::Disks(volumes) => {
                 let disks: Result<Vec<Disk>, Error> = volumes.into_iter().map(open_volume).collect();
-                Ok(Machine::open(&disks?))
+                Ok(Machine::open(&disks?, hints))
             }
         }
     }

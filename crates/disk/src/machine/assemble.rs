@@ -20,6 +20,8 @@ use super::{ab, names};
 
 /// Bytes that the caches of one machine hold together.
 pub const CACHE_BYTES: u64 = 12 << 20;
+/// Where fstab lies.
+const FSTAB: &[u8] = b"etc/fstab";
 /// Bytes of fstab that are read.
 const FSTAB_BYTES: u64 = 1 << 20;
 
@@ -53,8 +55,9 @@ struct Opened {
 
 impl Machine {
     /// Reads the layout of all disks, opens the filesystems, and mounts them as the root's fstab says.
-    /// Nothing here fails: what could not be read is said at its place.
-    pub fn open(disks: &[Disk]) -> Machine {
+    /// Nothing here fails: what could not be read is said at its place. `hints` are patterns of what will be asked of the
+    /// machine's tree: they are brought into the caches while the root is still being looked for.
+    pub fn open(disks: &[Disk], hints: &[&[u8]]) -> Machine {
         let rounds = Arc::new(Rounds::default());
         let share = CACHE_BYTES.checked_div(crate::bytes::wide(disks.len())).unwrap_or(CACHE_BYTES);
         let mut counting = Vec::new();
@@ -66,8 +69,20 @@ impl Machine {
             cached.push(Disk { name: disk.name.clone(), source });
         }
         let mut places = Places::default();
-        let found = volumes::survey(&cached, &rounds, &mut places);
-        let opened = open_all(&found, &rounds, &mut places);
+        let mut found = volumes::survey(&cached, &rounds, &mut places);
+        let mut opened = open_all(&found, &mut places);
+        let filesystems: Vec<_> = opened.iter().map(|one| Arc::clone(&one.fs)).collect();
+        let hints: Vec<&[u8]> = std::iter::once(FSTAB).chain(hints.iter().copied()).collect();
+        let mut late = found.iter().map(|_| None).collect::<Vec<_>>();
+        let candidates = root::candidates(&filesystems, &hints, &rounds, &mut || {
+            volumes::identify_once(&found, &mut late);
+        });
+        // What no attempt could name is named by reads that wait.
+        volumes::identify_once(&found, &mut late);
+        opened.iter_mut().zip(candidates).for_each(|(one, candidate)| one.candidate = candidate);
+        let is_late: Vec<bool> = found.iter().map(|one| one.content.is_none()).collect();
+        volumes::name_contents(&mut found, late, &mut places);
+        opened.extend(open_some(&found, &mut places, |number| is_late.get(number) == Some(&true)));
         let mut machine = Machine { places, tree: None, has_system: false, counting, rounds };
         machine.join(&found, &opened);
         machine
@@ -83,7 +98,7 @@ impl Machine {
         place.mounted = vec![b"/".to_vec()];
         places.add(place);
         let rounds = Arc::new(Rounds::default());
-        let candidates = root::candidates(&[Arc::clone(&fs)], &rounds);
+        let candidates = root::candidates(&[Arc::clone(&fs)], &[], &rounds, &mut || {});
         Machine {
             places,
             has_system: candidates.first().is_some_and(Candidate::is_system),
@@ -272,10 +287,16 @@ fn open_one(source: &Arc<dyn BlockSource>, content: &Content) -> crate::Result<O
     }
 }
 
-/// Opens every filesystem that one of our readers is for, and says at the others' places what they are.
-fn open_all(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Opened> {
+/// Opens every filesystem that one of our readers is for, and says at the others' places what they are; those among
+/// `found` that have a name by now.
+fn open_all(found: &[Found], places: &mut Places) -> Vec<Opened> {
+    open_some(found, places, |_| true)
+}
+
+/// The same for those whose number is chosen.
+fn open_some(found: &[Found], places: &mut Places, is_chosen: impl Fn(usize) -> bool) -> Vec<Opened> {
     let mut opened = Vec::new();
-    for (number, one) in found.iter().enumerate() {
+    for (number, one) in found.iter().enumerate().filter(|(number, _)| is_chosen(*number)) {
         let (Some(source), Some(content)) = (&one.source, &one.content) else { continue };
         match open_one(source, content) {
             Ok(Some(fs)) => {
@@ -312,10 +333,6 @@ fn open_all(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Opened
             }
         }
     }
-    let filesystems: Vec<_> = opened.iter().map(|one| Arc::clone(&one.fs)).collect();
-    for (one, candidate) in opened.iter_mut().zip(root::candidates(&filesystems, rounds)) {
-        one.candidate = candidate;
-    }
     opened
 }
 
@@ -330,7 +347,7 @@ fn state_of(fs: &dyn FileSystem, source: &dyn BlockSource) -> Met {
 }
 
 fn read_fstab(tree: &Tree) -> Vec<FstabEntry> {
-    tree.prefetch(&[b"etc/fstab"]);
+    tree.prefetch(&[FSTAB]);
     match tree.read(&MachinePath::from("/etc/fstab"), FSTAB_BYTES) {
         Ok(Some(content)) => fstab::parse(&content.bytes),
         // The extractor of mounts reads the same file and says what is wrong with it.

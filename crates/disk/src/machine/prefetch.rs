@@ -28,7 +28,7 @@ impl Tree {
     }
 
     /// One attempt at one pattern; true if nothing was missing.
-    fn touch(&self, pattern: &[u8]) -> bool {
+    pub(super) fn touch(&self, pattern: &[u8]) -> bool {
         let Globbed { found, problems, .. } = self.glob(pattern);
         let mut here = !problems.iter().any(|(_, error)| error.is_not_resident());
         let whole = pattern.last() != Some(&b'/');

@@ -51,8 +51,16 @@ impl Candidate {
     }
 }
 
-/// Looks for the marks in the roots of filesystems, all together.
-pub fn candidates(filesystems: &[Arc<dyn FileSystem>], rounds: &Rounds) -> Vec<Candidate> {
+/// Looks for the marks in the roots of filesystems, all together. On the way `hints` are brought into the caches:
+/// patterns of what will be asked for once the root is known. `also` is called in each attempt, for what else can be
+/// waited for meanwhile.
+pub fn candidates(
+    filesystems: &[Arc<dyn FileSystem>],
+    hints: &[&[u8]],
+    rounds: &Rounds,
+    also: &mut dyn FnMut(),
+) -> Vec<Candidate> {
+    let mut hinted: Vec<Vec<&[u8]>> = filesystems.iter().map(|_| hints.to_vec()).collect();
     let trees: Vec<Tree> = filesystems.iter().map(|fs| Tree::new(Arc::clone(fs), b"".as_slice())).collect();
     let mut candidates: Vec<Option<Candidate>> = vec![None; trees.len()];
     let mut look = |last: bool| {
@@ -67,7 +75,13 @@ pub fn candidates(filesystems: &[Arc<dyn FileSystem>], rounds: &Rounds) -> Vec<C
             }
         }
     };
-    rounds.run(|| look(false));
+    rounds.run(|| {
+        look(false);
+        for (tree, hints) in trees.iter().zip(&mut hinted) {
+            hints.retain(|hint| !tree.touch(hint));
+        }
+        also();
+    });
     look(true);
     candidates.into_iter().map(Option::unwrap_or_default).collect()
 }

@@ -120,24 +120,43 @@ fn partitions(disk: &Disk, number: usize, table: &Table, volume: usize, places: 
     table.partitions.iter().map(one).collect()
 }
 
-/// Names the content of each, all in few rounds.
+/// Names the content of each that shows itself in one round; the rest shows itself further in, and waits with other
+/// things for that.
 fn identify(found: &mut [Found], rounds: &Rounds, places: &mut Places) {
-    let contents =
-        read_all(found.len(), rounds, |n| match found.get(n).and_then(|one| one.source.as_ref()) {
-            Some(source) => probe::identify(source.as_ref()).map(Some),
-            None => Ok(None),
-        });
+    let mut contents: Vec<Option<Result<Content>>> = found.iter().map(|_| None).collect();
+    rounds.run_at_most(1, || identify_once(found, &mut contents));
+    name_contents(found, contents, places);
+}
+
+/// One attempt to name what has no name yet.
+pub(super) fn identify_once(found: &[Found], contents: &mut [Option<Result<Content>>]) {
+    for (one, content) in found.iter().zip(contents) {
+        let open = one.content.is_none() && !matches!(content, Some(Ok(_)));
+        if let Some(source) = one.source.as_ref().filter(|_| open) {
+            let given = probe::identify(source.as_ref());
+            *content = (!given.as_ref().is_err_and(Error::is_not_resident)).then_some(given);
+        }
+    }
+}
+
+/// Writes down what was named.
+pub(super) fn name_contents(
+    found: &mut [Found],
+    contents: Vec<Option<Result<Content>>>,
+    places: &mut Places,
+) {
     for (one, content) in found.iter_mut().zip(contents) {
         match content {
-            Ok(content) => {
-                if let Some(Content::Known(signature)) = &content {
+            None => {}
+            Some(Ok(content)) => {
+                if let Content::Known(signature) = &content {
                     one.uuid.clone_from(&signature.uuid);
                     one.label.clone_from(&signature.label);
                     places.rename(one.place, signature.name);
                 }
-                one.content = content;
+                one.content = Some(content);
             }
-            Err(error) => places.set(one.place, Met::of(&error)),
+            Some(Err(error)) => places.set(one.place, Met::of(&error)),
         }
     }
 }

@@ -35,13 +35,22 @@ impl Rounds {
     /// may read the same machine meanwhile.
     ///
     /// What cannot be fetched is left to a read that waits, which then meets the error.
-    pub fn run(&self, mut attempt: impl FnMut()) {
+    pub fn run(&self, attempt: impl FnMut()) {
+        self.run_at_most(MOST_ATTEMPTS, attempt);
+    }
+
+    /// The same with at most `fetches` batches; the last call of `attempt` is followed by none, and what it misses is
+    /// forgotten.
+    pub fn run_at_most(&self, fetches: u32, mut attempt: impl FnMut()) {
         let mut last = Vec::new();
-        for _ in 0..MOST_ATTEMPTS {
+        for fetched in 0..=fetches {
             self.resident_only.store(true, Ordering::Release);
             attempt();
             self.resident_only.store(false, Ordering::Release);
             let mut missed = std::mem::take(&mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner));
+            if fetched == fetches {
+                return;
+            }
             missed.sort_by_key(|(cache, range)| (*cache, range.start, range.end));
             missed.dedup();
             if missed.is_empty() || missed == last {

@@ -17,4 +17,4 @@ mod tests;
 pub mod walk;
 
 pub use outcome::Outcome;
-pub use run::{Options, run, walk_alone};
+pub use run::{Options, run, walk_alone, wants};

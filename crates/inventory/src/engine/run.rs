@@ -23,9 +23,7 @@ pub struct Options {
 pub fn run(tree: &Tree, options: Options, names: &AtomicU64) -> Outcome {
     let chosen: Vec<&Extractor> =
         registry::ALL.iter().copied().filter(|extractor| extractor.profile <= options.profile).collect();
-    let patterns: Vec<&[u8]> =
-        chosen.iter().flat_map(|extractor| extractor.wants).map(|pattern| pattern.as_bytes()).collect();
-    tree.prefetch(&patterns);
+    tree.prefetch(&wants(options.profile));
     let probed: Vec<_> = chosen.par_iter().map(|extractor| probe::probe(tree, extractor)).collect();
     let mut outcome = Outcome::merge(chosen.iter().copied().zip(probed));
     if options.profile == Profile::Full {
@@ -35,6 +33,12 @@ pub fn run(tree: &Tree, options: Options, names: &AtomicU64) -> Outcome {
     outcome.leave_out(registry::ALL.iter().copied().filter(|one| one.profile > options.profile));
     family::check(&mut outcome);
     outcome
+}
+
+/// The patterns that the extractors of a profile want, for whoever opens the machine.
+pub fn wants(profile: Profile) -> Vec<&'static [u8]> {
+    let chosen = registry::ALL.iter().filter(|extractor| extractor.profile <= profile);
+    chosen.flat_map(|extractor| extractor.wants).map(|pattern| pattern.as_bytes()).collect()
 }
 
 /// Only the walk of profile `full`: for a filesystem that is readable and no part of the machine's tree.

@@ -25,7 +25,12 @@ pub const DPKG: Extractor = Extractor {
     ecosystem: Some("deb"),
     title: "Debian packages: status, status.d, updates",
     profile: Profile::Os,
-    wants: &["var/lib/dpkg/status", "var/lib/dpkg/status.d/*", "var/lib/dpkg/updates/*", "var/lib/dpkg/info"],
+    wants: &[
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/status.d/*",
+        "var/lib/dpkg/updates/*",
+        "var/lib/dpkg/info/",
+    ],
     max_bytes: 64 << 20,
     run: extract,
     walk: None,
