@@ -91,3 +91,18 @@ fn accounts_are_as_passwd_says() {
     }
     assert!(case.facts("accounts", "group").len() > 30);
 }
+
+#[test]
+fn units_are_in_the_state_that_systemctl_says() {
+    let Some(case) = Case::open("debian12-server") else { return };
+    let facts = case.facts("units", "unit");
+    let state = |fact: &&Fact| (fact.subject.to_json().into_owned(), json(&fact.values["state"]));
+    let got: BTreeMap<String, Json> = facts.iter().map(state).collect();
+    let expected = case.expected["unit_files"].as_object().unwrap();
+    assert_eq!(facts.len(), got.len());
+    let expected: BTreeMap<String, Json> = expected.clone().into_iter().collect();
+    let wrong = |one: &&(String, Json)| expected.get(&one.0) != Some(&one.1);
+    let got_list: Vec<(String, Json)> = got.clone().into_iter().collect();
+    assert_eq!(got_list.iter().filter(wrong).collect::<Vec<_>>(), Vec::<&(String, Json)>::new());
+    assert_eq!(got.len(), expected.len());
+}
