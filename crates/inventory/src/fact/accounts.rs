@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Accounts and groups, with the state of their passwords and nothing of the passwords themselves.
+//! Who is known to the machine: accounts, groups, the state of their passwords, nothing of the passwords themselves.
 //!
 //! Shape:  `account` has uid, gid, home, shell; `password` is `locked`, `empty`, `set` or, without a readable shadow
 //!         file, `unknown`, and `passwd_status` the same as `passwd -S` says it (`L`, `NP`, `P`). Dates are ISO 8601.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Cron jobs: crontabs of the system and of users, and scripts that run by the hour, day, week or month.
+//! Jobs of cron: crontabs, scripts that run by the hour, day, week or month.
 //!
 //! Shape:  a fact for each job under the path of its file, with user, schedule and command; the command as it stands.
 //! Source: crontab(5), anacrontab(5), cron(8).

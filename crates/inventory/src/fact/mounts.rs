@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What fstab mounts, and with which options.
+//! Mounts of fstab with their options.
 //!
 //! Shape:  a fact for each line, under the folder it mounts at, or under what it mounts where there is no folder.
 //! Source: fstab(5); mount(8) for options that imply others.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Systemd units and whether they are enabled, as `systemctl --root list-unit-files` says it.
+//! Which systemd units are enabled, as `systemctl --root list-unit-files` says it.
 //!
 //! Shape:  a fact for each unit file with `state`: `enabled`, `disabled`, `static`, `indirect`, `alias`, `linked` or
 //!         `masked`; `by` names the units that want it by a link of the administrator, `alias_of` what an alias means.
