@@ -8,6 +8,7 @@ use crate::fs::FileSystem;
 use crate::fs::path::MachinePath;
 use crate::source::rounds::Rounds;
 
+use super::glob::Match;
 use super::resolve::Follow;
 use super::tree::{Location, Tree};
 
@@ -114,17 +115,10 @@ fn marks(tree: &Tree) -> Result<Candidate> {
 /// Source: ostree's documentation, "Deployments": `/ostree/deploy/OS/deploy/CHECKSUM.SERIAL`; the boot loader's entry
 /// names `/ostree/boot.N/OS/BOOTCHECKSUM/INDEX`, a link to the deployment.
 fn deployments(tree: &Tree) -> Result<Vec<MachinePath>> {
-    let globbed = tree.glob(b"ostree/deploy/*/deploy/*.*");
-    if let Some((_, error)) = globbed.problems.into_iter().find(|(_, error)| error.is_not_resident()) {
-        return Err(error);
-    }
+    let found = glob(tree, "ostree/deploy/*/deploy/*.*")?;
     let is_folder = |kind| kind == crate::fs::FileType::Directory;
-    let mut all: Vec<MachinePath> = globbed
-        .found
-        .into_iter()
-        .filter(|one| is_folder(one.at.metadata.kind))
-        .map(|one| one.at.path)
-        .collect();
+    let mut all: Vec<MachinePath> =
+        found.into_iter().filter(|one| is_folder(one.at.metadata.kind)).map(|one| one.at.path).collect();
     if all.len() > 1 {
         let boots = booted(tree)?;
         all.sort_by_key(|path| (boots.as_ref() != Some(path), path.clone()));
@@ -132,11 +126,22 @@ fn deployments(tree: &Tree) -> Result<Vec<MachinePath>> {
     Ok(all)
 }
 
+/// What a pattern finds; what is damaged finds nothing.
+///
+/// # Errors
+/// Only that something is not there yet and is to be fetched first.
+fn glob(tree: &Tree, pattern: &str) -> Result<Vec<Match>> {
+    let globbed = tree.glob(pattern.as_bytes());
+    match globbed.problems.into_iter().find(|(_, error)| error.is_not_resident()) {
+        Some((_, error)) => Err(error),
+        None => Ok(globbed.found),
+    }
+}
+
 /// The deployment that the newest boot loader entry names.
 fn booted(tree: &Tree) -> Result<Option<MachinePath>> {
     for pattern in ["boot/loader/entries/*.conf", "loader/entries/*.conf"] {
-        let globbed = tree.glob(pattern.as_bytes());
-        for entry in globbed.found.iter().rev() {
+        for entry in glob(tree, pattern)?.iter().rev() {
             let content = tree.read_resolved(entry.at.clone(), 64 << 10)?;
             let text = String::from_utf8_lossy(&content.bytes).into_owned();
             let named = text.split_whitespace().find_map(|word| word.strip_prefix("ostree="));
