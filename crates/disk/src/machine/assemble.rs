@@ -215,6 +215,10 @@ impl Machine {
                                 );
                             }
                         }
+                        // Somebody mounts it, so that it holds nothing is no small matter.
+                        (Some(number), None) if self.holds_nothing(found, number) => {
+                            self.mount_line(line, missing(line, "no filesystem lies there"));
+                        }
                         // What lies there is not readable: its own line says so.
                         (Some(_), None) => {}
                         (None, None) => {
@@ -224,6 +228,12 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// True if the line of what was found counts for nothing by itself.
+    fn holds_nothing(&self, found: &[Found], number: usize) -> bool {
+        let place = found.get(number).and_then(|one| self.places.0.get(one.place));
+        place.is_some_and(|place| matches!(place.met, Met::Blank | Met::ByKind(_)))
     }
 
     fn mount_line(&mut self, line: &FstabEntry, met: Met) {
@@ -323,6 +333,10 @@ fn open_some(found: &[Found], places: &mut Places, is_chosen: impl Fn(usize) -> 
             Content::Ambiguous(all) => {
                 let all: Vec<&str> = all.iter().map(|signature| signature.name).collect();
                 places.set(one.place, Met::Ambiguous(all.join(" and ")));
+            }
+            Content::Blank if source.available() < source.len() => {
+                let (len, here) = (source.len(), source.available());
+                places.set(one.place, Met::Truncated(format!("{len} bytes, of which {here} are there")));
             }
             Content::Blank => places.set(one.place, Met::Blank),
             Content::Unknown => {
