@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use snapscan_sandbox::{Options, Target, Volume, Watch};
+use snapscan_sandbox::{Options, Target, Volume, Watch, look};
 use snapscan_schema::{Report, Text, Time, Tool};
 
 use crate::error::{Failure, opening};
@@ -42,6 +42,11 @@ impl Scan {
     }
 }
 
+/// A path of the host, safe for a terminal.
+pub(crate) fn shown(path: &Path) -> String {
+    look::shown(path.as_os_str().as_bytes())
+}
+
 /// The time, to the second.
 fn now() -> Option<Time> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -55,7 +60,7 @@ fn now() -> Option<Time> {
 pub(crate) fn open(targets: &[PathBuf]) -> Result<Target, Failure> {
     let mut volumes: Vec<Volume> = Vec::new();
     for path in targets {
-        let shown = path.display().to_string();
+        let shown = shown(path);
         let file = File::open(path).map_err(|error| opening(&shown, &error))?;
         let metadata = file.metadata().map_err(|error| opening(&shown, &error))?;
         if metadata.is_dir() {
@@ -89,7 +94,7 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     let opened = OpenOptions::new().write(true).create(true).truncate(true).open(path);
     opened.map_err(|error| {
         Failure::new(
-            format!("cannot write `{}`: {error}", path.display()),
+            format!("cannot write `{}`: {error}", shown(path)),
             "check the folder and its permissions, or leave -o out",
         )
     })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use snapscan_sandbox::{Options, Profile, Watch};
-use snapscan_schema::{Report, Time};
+use snapscan_schema::{Level, Report, Time, Weight};
 
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -97,7 +97,7 @@ impl ScanArgs {
         if exit != Exit::Complete && (format != Format::Table || self.output.as_os_str() != "-") {
             eprint!("{}", render::table::unread(&report));
         }
-        Ok(exit)
+        if exit == Exit::Failed { Err(nothing_read(&report)) } else { Ok(exit) }
     }
 }
 
@@ -111,7 +111,7 @@ fn write(output: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
     };
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
-            format!("cannot write the result to `{}`: {error}", output.display()),
+            format!("cannot write the result to `{}`: {error}", crate::scan::shown(output)),
             "check the space where it goes",
         )),
         _ => Ok(()),
@@ -120,15 +120,35 @@ fn write(output: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// The exit code that a report's coverage asks for.
 pub(crate) fn exit_of(report: &Report) -> Exit {
-    let read = |line: &&snapscan_schema::Coverage| {
-        line.level == snapscan_schema::Level::Filesystem && render::was_opened(line)
-    };
+    let read =
+        |line: &&snapscan_schema::Coverage| line.level == Level::Filesystem && render::was_opened(line);
     if !report.coverage.lines().iter().any(read) {
         Exit::Failed
     } else if report.coverage.is_incomplete() {
         Exit::Partial
     } else {
         Exit::Complete
+    }
+}
+
+/// What to say where no filesystem could be read: the first volume's own reason, or that of what lies on it.
+fn nothing_read(report: &Report) -> Failure {
+    let names: Vec<String> = report.header.target.volumes.iter().map(render::table::safe).collect();
+    let what = format!("no filesystem could be read on `{}`", names.join("`, `"));
+    let lines = report.coverage.lines();
+    let reason = lines
+        .iter()
+        .filter(|line| line.level != Level::Extractor && line.weight == Weight::Matters)
+        .find_map(|line| line.code);
+    match reason.map(snapscan_schema::Reason::explain) {
+        Some(row) => Failure {
+            details: vec![row.text.to_owned()],
+            code: Some(row.code),
+            ..Failure::new(what, row.remedy)
+        },
+        None => {
+            Failure::new(what, "nothing on it could hold one; the report's coverage says what lies there")
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn render(report: &Report) -> String {
 }
 
 /// Text of the disk, safe for a terminal.
-fn safe(text: &Text) -> String {
+pub(crate) fn safe(text: &Text) -> String {
     shown(text.as_bytes())
 }
 
@@ -105,6 +105,7 @@ fn coverage(top: &Coverage, depth: usize, text: &mut String) {
     let code = top.code.map(|code| format!(" {}", code.code())).unwrap_or_default();
     let name =
         if depth == 0 { "coverage".to_owned() } else { format!("{} {}", word(top.level), safe(&top.name)) };
+    let name = name.trim_end();
     line(text, &format!("{indent}{name}: {}{code}{detail}", status(top.status)));
     for note in &top.notes {
         let detail = if note.detail.is_empty() { String::new() } else { format!(": {}", safe(&note.detail)) };
@@ -133,27 +134,41 @@ fn coverage(top: &Coverage, depth: usize, text: &mut String) {
 /// What was not read although it matters, and what to do: one warning for each line, alike ones counted.
 pub(crate) fn unread(report: &Report) -> String {
     let mut text = String::new();
-    let mut by_code: BTreeMap<&'static str, Vec<&Coverage>> = BTreeMap::new();
-    for one in report.coverage.lines() {
+    let mut by_code: BTreeMap<&'static str, Vec<(String, &Coverage)>> = BTreeMap::new();
+    for (place, one) in placed(&report.coverage) {
         if let Some(code) = one.code.filter(|_| one.weight == Weight::Matters) {
-            by_code.entry(code.code()).or_default().push(one);
+            by_code.entry(code.code()).or_default().push((place, one));
         }
     }
     for (code, lines) in by_code {
-        let Some((first, reason)) = lines.first().and_then(|one| one.code.map(|code| (one, code.explain())))
-        else {
-            continue;
-        };
+        let Some((place, first)) = lines.first() else { continue };
+        let Some(reason) = first.code.map(|code| code.explain()) else { continue };
         let more = if lines.len() > 1 { format!(" and {} more", lines.len() - 1) } else { String::new() };
-        let name = format!("{} `{}`{more}", word(first.level), safe(&first.name));
+        let name = format!("{} `{place}`{more}", word(first.level));
         // Writing to a string cannot fail.
         let _ok = writeln!(text, "warning: {name}: {}: {}", status(first.status), reason.text);
-        for one in lines.iter().filter(|one| !one.detail.is_empty()).take(5) {
+        for (_, one) in lines.iter().filter(|(_, one)| !one.detail.is_empty()).take(5) {
             let _ok = writeln!(text, "  {}", safe(&one.detail));
         }
         let _ok = writeln!(text, "help: {}   [{code}]", reason.remedy);
     }
     text
+}
+
+/// All lines beneath the machine's, each with its place: its name after those above it, safe for a terminal.
+fn placed(top: &Coverage) -> Vec<(String, &Coverage)> {
+    let mut all = Vec::new();
+    let mut next: Vec<(String, &Coverage)> = vec![(String::new(), top)];
+    while let Some((place, line)) = next.pop() {
+        let below = |child: &Coverage| match (place.is_empty(), child.name.is_empty()) {
+            (_, true) => place.clone(),
+            (true, false) => safe(&child.name),
+            (false, false) => format!("{place}/{}", safe(&child.name)),
+        };
+        next.extend(line.children.iter().rev().map(|child| (below(child), child)));
+        all.push((place, line));
+    }
+    all
 }
 
 fn summary(report: &Report) -> String {
