@@ -4,5 +4,6 @@
 mod filesystems;
 mod groups;
 mod mounts;
+mod mutation;
 mod partitions;
 mod systems;

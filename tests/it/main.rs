@@ -4,5 +4,11 @@
 
 mod coverage;
 mod disk;
+mod errors;
+mod formats;
+mod looking;
 mod lvm;
+mod machine;
+mod realdata;
 mod run;
+mod scan;

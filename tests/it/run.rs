@@ -14,6 +14,13 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
+impl Ran {
+    /// Standard output as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.out).unwrap()
+    }
+}
+
 /// The program with an environment that no user's settings reach.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_snapscan"));
@@ -111,4 +118,13 @@ fn status(status: Status) -> &'static str {
         Status::Failed => "failed",
         Status::Skipped => "skipped",
     }
+}
+
+/// The folder of the real data; `None`, said on standard error, where it was not given.
+pub(crate) fn realdata() -> Option<PathBuf> {
+    let folder = std::env::var_os("SNAPSCAN_REALDATA").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("skipped: SNAPSCAN_REALDATA is not set");
+    }
+    folder
 }
