@@ -189,3 +189,6 @@ fn describe(line: &mut Coverage, place: &Place, fs: &dyn fs::FileSystem) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

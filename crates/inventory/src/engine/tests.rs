@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use snapscan_disk::fs::mem::{Call, MemTree};
 use snapscan_disk::machine::Tree;
+use snapscan_disk::{Error, SourceError};
 use snapscan_schema::{Finding, Package, Reason, Status};
 
 use super::probe::probe;
@@ -122,4 +124,58 @@ fn any_number_of_threads_gives_the_same_outcome() {
             assert!(with(threads) == alone, "{threads} threads");
         }
     }
+}
+
+/// Each kind of error that a tree can answer becomes the problem that coverage has for it.
+#[test]
+fn what_a_file_answers_decides_the_code_of_the_line() {
+    let cases = [
+        (Error::Source(SourceError::PastEnd { offset: 9, len: 1 }), Reason::ImageTruncated),
+        (Error::Source(SourceError::Refused("budget".into())), Reason::BudgetExhausted),
+        (Error::Source(SourceError::Unavailable("gone".into())), Reason::SourceUnreadable),
+        (Error::PermissionDenied, Reason::PermissionDenied),
+        (Error::Unsupported("encrypted content".into()), Reason::UnsupportedFeature),
+        (Error::node("inode", "zero"), Reason::SubtreeDamaged),
+        (Error::Limit { what: "extents", limit: 1 }, Reason::LimitReached),
+    ];
+    for (error, code) in cases {
+        let tree =
+            MemTree::builder().file("etc/passwd", "x").fails(Call::Open, error.clone()).build().unwrap();
+        let outcome = outcome(&extractor(read_all), tree);
+        assert_eq!(outcome.lines[0].code, Some(code), "{error}");
+        assert_ne!(outcome.lines[0].status, Status::Complete);
+    }
+}
+
+#[test]
+fn an_encrypted_folder_is_named_once_by_a_walk() {
+    let tree = MemTree::builder()
+        .dir("/home/a")
+        .set(|metadata| metadata.encrypted = true)
+        .dir("/home/a/b")
+        .set(|metadata| metadata.encrypted = true)
+        .build()
+        .unwrap();
+    let outcome = super::walk_alone(&Tree::new(Arc::new(tree), "disk"), &AtomicU64::new(0));
+    let line = &outcome.lines[0];
+    assert_eq!((line.code, line.notes.len()), (Some(Reason::EncryptedNames), 0));
+    assert_eq!(line.detail.as_bytes(), b"/home/a: names and content are encrypted");
+}
+
+#[test]
+fn an_empty_database_of_a_foreign_tool_is_a_note() {
+    let tree = MemTree::builder()
+        .file("etc/os-release", "ID=debian\n")
+        .file(
+            "var/lib/dpkg/status",
+            "Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n",
+        )
+        .file("var/lib/rpm/Packages", "")
+        .build()
+        .unwrap();
+    let outcome =
+        run(&Tree::new(Arc::new(tree), "disk"), Options { profile: Profile::Os }, &AtomicU64::new(0));
+    let line = outcome.lines.iter().find(|line| line.name.as_bytes() == b"rpm").unwrap();
+    assert_eq!(line.status, Status::Complete);
+    assert_eq!(line.notes[0].code, Reason::ForeignTool);
 }

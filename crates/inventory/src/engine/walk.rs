@@ -37,6 +37,8 @@ struct Folder {
     path: Vec<u8>,
     location: Location,
     depth: usize,
+    /// It lies in an encrypted folder, which has its line already.
+    in_encrypted: bool,
 }
 
 /// What the threads of one walk share.
@@ -59,7 +61,12 @@ pub fn walk(tree: &Tree, extractors: &[&Extractor], names: &AtomicU64) -> Walked
     let shared = Shared {
         tree,
         extractors,
-        waiting: Mutex::new(vec![Folder { path: b"/".to_vec(), location: tree.root(), depth: 0 }]),
+        waiting: Mutex::new(vec![Folder {
+            path: b"/".to_vec(),
+            location: tree.root(),
+            depth: 0,
+            in_encrypted: false,
+        }]),
         more: Condvar::new(),
         open: AtomicUsize::new(1),
         seen: Mutex::default(),
@@ -161,10 +168,14 @@ impl Shared<'_> {
             }
         }
         if metadata.kind == FileType::Directory {
+            if metadata.encrypted && !folder.in_encrypted {
+                self.problem(Reason::EncryptedNames, &path, "names and content are encrypted");
+            }
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if waiting.len() < MOST_WAITING {
                 self.open.fetch_add(1, Ordering::AcqRel);
-                waiting.push(Folder { path, location, depth: folder.depth.saturating_add(1) });
+                let depth = folder.depth.saturating_add(1);
+                waiting.push(Folder { path, location, depth, in_encrypted: metadata.encrypted });
                 self.more.notify_one();
             } else {
                 drop(waiting);

@@ -19,7 +19,7 @@ pub(super) fn make(folder: &Path, kind: &str) -> Result<()> {
     let script = format!(
         r#"
         work=$(mktemp -d); mount=$(mktemp -d)
-        trap 'umount "$mount" 2>/dev/null; rm -rf "$work" "$mount"' EXIT
+        trap 'umount "$mount" 2>/dev/null || true; rm -rf "$work"; rmdir "$mount"' EXIT
         cp --sparse=always '{clean}' '{dirty}.busy'
         mount -o loop,offset={OFFSET}{options} '{dirty}.busy' "$mount"
         mkdir "$mount/srv/load"
@@ -32,7 +32,9 @@ pub(super) fn make(folder: &Path, kind: &str) -> Result<()> {
         xfs_io -c fsync "$mount/etc/hostname"
         xfs_io -x -c 'shutdown -f' "$mount"
         cp --sparse=always '{dirty}.busy' '{dirty}'
-        umount "$mount"; rm '{dirty}.busy'
+        # A filesystem that was shut down may answer its unmount with an error.
+        umount "$mount" || umount --lazy "$mount" || true
+        rm '{dirty}.busy'
         "#,
         clean = clean.display(),
         dirty = dirty.display(),
