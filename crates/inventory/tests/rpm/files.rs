@@ -67,17 +67,22 @@ impl Files {
             };
             twice |= rows.insert(number, line).is_some();
         };
-        let scan = match self {
+        let scan = self.each(&mut each)?;
+        assert!(!twice || !scan.is_whole(), "a record came twice");
+        Ok((rows, scan))
+    }
+
+    /// Hands over the header blob of every record, with its number.
+    pub(crate) fn each(&self, each: &mut dyn FnMut(u64, &[u8])) -> snapscan_disk::Result<Scan> {
+        match self {
             Files::Sqlite { main, wal, journal } => {
                 let file = |file: &Option<Memory>| file.clone().map(|file| Box::new(file) as Box<dyn File>);
                 let (wal, journal) = (file(wal), file(journal));
-                sqlite::read(main, wal.as_deref(), journal.as_deref(), &mut each)?
+                sqlite::read(main, wal.as_deref(), journal.as_deref(), each)
             }
-            Files::Ndb(file) => ndb::read(file, &mut each)?,
-            Files::Bdb(file) => bdb::read(file, &mut each)?,
-        };
-        assert!(!twice || !scan.is_whole(), "a record came twice");
-        Ok((rows, scan))
+            Files::Ndb(file) => ndb::read(file, each),
+            Files::Bdb(file) => bdb::read(file, each),
+        }
     }
 
     /// Its files that are not empty.

@@ -7,6 +7,7 @@
 mod files;
 mod places;
 mod refusals;
+mod second;
 mod tools;
 
 use files::{Files, Rows, cases, expected};
