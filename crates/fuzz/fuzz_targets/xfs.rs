@@ -2,4 +2,6 @@
 //! See `disk::xfs`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| snapscan_fuzz::disk::xfs(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    snapscan_fuzz::disk::xfs(bytes);
+});
