@@ -19,6 +19,10 @@ pub const XATTR_BYTES: usize = 65_536;
 pub const LINK_BYTES: usize = 4096;
 /// Bytes of a decompressed `.zst` image that are kept, holes not counted.
 pub const UNPACKED_BYTES: u64 = 1 << 30;
+/// Bytes that a `.zst` image may unpack to, zeros included: a minute of nothing but zeros; larger disks are given raw.
+pub const UNPACKED_LENGTH: u64 = 256 << 30;
+/// Bytes of the window of a zstd frame: what zstd(1) itself accepts if not told otherwise (`--long=27`).
+pub const ZSTD_WINDOW_BYTES: u64 = 128 << 20;
 /// Bytes of one LVM metadata text; LVM's own default area is 1 MiB, large sites use 16.
 pub const LVM_TEXT_BYTES: u64 = 32 << 20;
 /// Bytes of a file that is fetched whole once its extents are known.

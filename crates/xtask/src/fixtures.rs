@@ -9,6 +9,7 @@ mod alpine;
 mod debian;
 mod dirty;
 mod disk;
+mod evil;
 mod lvm;
 mod readme;
 mod recipes;

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A zstd-compressed raw image, unpacked into memory within a limit; blocks of zeros take no room.
 
+mod frame;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use ruzstd::decoding::StreamingDecoder;
 
 use super::{BlockSource, check};
 use crate::bytes::{index, wide};
 use crate::error::{Error, Result, SourceError};
-use crate::limits::UNPACKED_BYTES;
+use crate::limits::{UNPACKED_BYTES, UNPACKED_LENGTH};
 
 /// The first four bytes of a zstd frame (RFC 8878, section 3.1.1).
 pub const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Bytes of a block that is kept, or not kept where it is all zeros.
 const BLOCK: u64 = 4096;
-/// Bytes that an unpacked image may promise, zeros included: four times the largest EBS volume.
-const LONGEST: u64 = 1 << 48;
 
 /// An unpacked image.
 pub struct Unpacked {
@@ -24,47 +26,70 @@ pub struct Unpacked {
     blocks: HashMap<u64, Box<[u8]>>,
 }
 
+/// What one compressed image may cost.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Bytes that are kept.
+    kept: u64,
+    /// Bytes unpacked, zeros included.
+    len: u64,
+}
+
 impl Unpacked {
-    /// Unpacks one zstd stream of one or more frames.
+    /// Unpacks a zstd stream of one or more frames.
     ///
     /// # Errors
-    /// `Corrupt` if the stream is no valid zstd; `Limit` if more than [`UNPACKED_BYTES`] would have to be kept.
-    pub fn new(mut packed: impl Read) -> Result<Self> {
+    /// `Corrupt` if the stream is no valid zstd; `Limit` if a frame asks for a window over [`ZSTD_WINDOW_BYTES`](crate::limits::ZSTD_WINDOW_BYTES), if more
+    /// than [`UNPACKED_BYTES`] would have to be kept, or if there are more than [`UNPACKED_LENGTH`] with zeros.
+    pub fn new(packed: impl Read) -> Result<Self> {
+        Self::within(packed, Bounds { kept: UNPACKED_BYTES, len: UNPACKED_LENGTH })
+    }
+
+    fn within(packed: impl Read, bounds: Bounds) -> Result<Self> {
+        let mut packed = BufReader::new(packed);
         let mut image = Unpacked { len: 0, blocks: HashMap::new() };
-        let mut decoder = StreamingDecoder::new(&mut packed)
-            .map_err(|error| Error::whole("zstd image", error.to_string()))?;
-        let mut block = vec![0; index(BLOCK)];
-        loop {
-            let filled = fill(&mut decoder, &mut block)?;
-            let bytes = block.get(..filled).unwrap_or_default();
-            if filled == 0 {
-                return Ok(image);
+        let mut block = Vec::with_capacity(index(BLOCK));
+        while let Some(header) = frame::next(&mut packed)? {
+            if header.content.is_some_and(|content| image.len.saturating_add(content) > bounds.len) {
+                return Err(too_long(bounds));
             }
-            if bytes.iter().any(|&byte| byte != 0) {
-                if wide(image.blocks.len()).saturating_mul(BLOCK) >= UNPACKED_BYTES {
-                    return Err(Error::Limit { what: "unpacked image, bytes", limit: UNPACKED_BYTES });
-                }
-                image.blocks.insert(image.len / BLOCK, bytes.into());
-            }
-            image.len = image.len.saturating_add(wide(filled));
-            if image.len > LONGEST {
-                return Err(Error::Limit { what: "unpacked image, bytes with zeros", limit: LONGEST });
+            let mut decoder = StreamingDecoder::new(header.bytes.as_slice().chain(&mut packed))
+                .map_err(|error| Error::whole("zstd image", error.to_string()))?;
+            // A frame may end within a block, which the next one fills.
+            while fill(&mut decoder, &mut block)? {
+                image.keep(&mut block, bounds)?;
             }
         }
+        if !block.is_empty() {
+            image.keep(&mut block, bounds)?;
+        }
+        Ok(image)
+    }
+
+    /// Adds the next block, which is emptied.
+    fn keep(&mut self, block: &mut Vec<u8>, bounds: Bounds) -> Result<()> {
+        if block.iter().any(|&byte| byte != 0) {
+            if wide(self.blocks.len()).saturating_mul(BLOCK) >= bounds.kept {
+                return Err(Error::Limit { what: "unpacked image, bytes", limit: bounds.kept });
+            }
+            self.blocks.insert(self.len / BLOCK, block.as_slice().into());
+        }
+        self.len = self.len.saturating_add(wide(block.len()));
+        block.clear();
+        if self.len > bounds.len { Err(too_long(bounds)) } else { Ok(()) }
     }
 }
 
-/// Reads until `block` is full or the stream ends.
-fn fill(decoder: &mut impl Read, block: &mut [u8]) -> Result<usize> {
-    let mut filled = 0_usize;
-    while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match decoder.read(rest) {
-            Ok(0) => break,
-            Ok(more) => filled = filled.saturating_add(more),
-            Err(error) => return Err(Error::whole("zstd image", error.to_string())),
-        }
-    }
-    Ok(filled)
+fn too_long(bounds: Bounds) -> Error {
+    Error::Limit { what: "unpacked image, bytes with zeros", limit: bounds.len }
+}
+
+/// Reads until `block` is full; false if the frame ended before.
+fn fill(decoder: &mut impl Read, block: &mut Vec<u8>) -> Result<bool> {
+    let missing = BLOCK.saturating_sub(wide(block.len()));
+    let read = decoder.take(missing).read_to_end(block);
+    read.map_err(|error| Error::whole("zstd image", error.to_string()))?;
+    Ok(wide(block.len()) >= BLOCK)
 }
 
 impl BlockSource for Unpacked {
