@@ -20,9 +20,15 @@ pub(crate) fn render(report: &Report) -> String {
     text
 }
 
-/// Text of the disk, safe for a terminal.
+/// Bytes of one text that are shown; JSON has all.
+const MOST_SHOWN: usize = 300;
+
+/// Text of the disk, safe for a terminal, and not longer than a person reads.
 pub(crate) fn safe(text: &Text) -> String {
-    shown(text.as_bytes())
+    match text.as_bytes().split_at_checked(MOST_SHOWN) {
+        Some((begin, rest)) if !rest.is_empty() => format!("{}… ({} bytes more)", shown(begin), rest.len()),
+        _ => shown(text.as_bytes()),
+    }
 }
 
 fn line(text: &mut String, words: &str) {

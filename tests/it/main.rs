@@ -6,6 +6,7 @@ mod coverage;
 mod disk;
 mod errors;
 mod formats;
+mod hostile;
 mod looking;
 mod lvm;
 mod machine;

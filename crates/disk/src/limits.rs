@@ -25,6 +25,8 @@ pub const UNPACKED_LENGTH: u64 = 256 << 30;
 pub const ZSTD_WINDOW_BYTES: u64 = 128 << 20;
 /// Bytes of one LVM metadata text; LVM's own default area is 1 MiB, large sites use 16.
 pub const LVM_TEXT_BYTES: u64 = 32 << 20;
+/// Zeros in one piece of a file that is read whole, after which it is read no further: text has none, holes have.
+pub const ZEROS_BYTES: u64 = 1 << 20;
 /// Bytes of a file that is fetched whole once its extents are known.
 pub const WHOLE_FILE_BYTES: u64 = 4 << 20;
 /// Blocks of a journal that are indexed; a jbd2 journal has at most 2^32, ours stop at 4 GiB of 1 KiB blocks.

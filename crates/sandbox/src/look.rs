@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Looking glasses for people: names and content, without a mount and without root.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,6 +16,12 @@ use crate::{Error, Target};
 
 /// Bytes of a file that are read at once.
 const CHUNK: usize = 1 << 20;
+/// Bytes of names that are held at once, to sort them: some 600,000 names of folders within each other.
+const MOST_HELD: usize = 48 << 20;
+/// Folders that are listed: to know them again takes 17 bytes of each.
+const MOST_FOLDERS: usize = 1_800_000;
+/// Problems that are kept.
+const MOST_PROBLEMS: usize = 10_000;
 
 /// How names are listed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,7 +53,8 @@ pub fn list(
     let machine = target.open(&[])?;
     let tree = choose(machine, volume)?;
     let at = find(&tree, path, Follow::NotLast)?;
-    let mut lister = Lister { tree: &tree, listing, out, problems: Vec::new() };
+    let mut lister =
+        Lister { tree: &tree, listing, out, problems: Vec::new(), seen: HashSet::new(), held: 0 };
     if listing.tsv {
         lister.out.write_all(b"path\ttype\tmode\tuid\tgid\tsize\tmtime\tsha256\ttarget\n")?;
     }
@@ -119,6 +127,10 @@ struct Lister<'a> {
     listing: Listing,
     out: &'a mut dyn Write,
     problems: Problems,
+    /// Folders that were listed: on a damaged disk one can lie in itself.
+    seen: HashSet<Location>,
+    /// Bytes of the names that wait to be shown.
+    held: usize,
 }
 
 impl Lister<'_> {
@@ -131,23 +143,42 @@ impl Lister<'_> {
             );
             return Ok(());
         }
-        let mut names: Vec<(Vec<u8>, Location)> = Vec::new();
+        if path.len() > limits::PATH_BYTES || self.seen.len() >= MOST_FOLDERS {
+            let limit = limits::PATH_BYTES as u64;
+            self.problem(&path, &DiskError::Limit { what: "bytes of a path, or folders", limit });
+            return Ok(());
+        }
+        if !self.seen.insert(folder) {
+            self.problem(&path, &DiskError::node("folder", "it has two names: a loop"));
+            return Ok(());
+        }
+        let held = self.held;
+        let mut names: Vec<(Vec<u8>, Location, bool)> = Vec::new();
         let mut bad = Vec::new();
         let read = self.tree.entries(folder, &mut |entry| {
             match entry {
-                Ok((entry, location)) => names.push((entry.name, location)),
-                Err(error) => bad.push(error),
+                Ok((entry, location)) => {
+                    self.held += entry.name.len() + size_of::<(Vec<u8>, Location, bool)>();
+                    let again = self.tree.is_again(folder, entry.node);
+                    names.push((entry.name, location, again));
+                }
+                Err(error) if bad.len() < MOST_PROBLEMS => bad.push(error),
+                Err(_) => {}
+            }
+            if self.held > MOST_HELD {
+                bad.push(DiskError::Limit { what: "bytes of names held at once", limit: MOST_HELD as u64 });
+                return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
         bad.extend(read.err());
         bad.iter().for_each(|error| self.problem(&path, error));
         names.sort();
-        let nodes: Vec<_> = names.iter().map(|(_, location)| location.node).collect();
+        let nodes: Vec<_> = names.iter().map(|(_, location, _)| location.node).collect();
         if let Ok(fs) = self.tree.filesystem(folder.fs) {
             fs.advise(&nodes);
         }
-        for (name, location) in names {
+        for (name, location, again) in names {
             let mut below = path.clone();
             if !below.is_empty() {
                 below.push(b'/');
@@ -156,13 +187,15 @@ impl Lister<'_> {
             match self.tree.metadata(location) {
                 Ok(metadata) => {
                     self.row(&below, location, &metadata)?;
-                    if self.listing.recursive && metadata.kind == FileType::Directory {
+                    // What is mounted here is listed where it was mounted first.
+                    if self.listing.recursive && metadata.kind == FileType::Directory && !again {
                         self.folder(location, below, depth + 1)?;
                     }
                 }
                 Err(error) => self.problem(&below, &error),
             }
         }
+        self.held = held;
         Ok(())
     }
 
@@ -243,7 +276,9 @@ impl Lister<'_> {
     }
 
     fn problem(&mut self, path: &[u8], error: &DiskError) {
-        self.problems.push(format!("{}: {error}", shown(path)));
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(format!("{}: {error}", shown(path)));
+        }
     }
 }
 

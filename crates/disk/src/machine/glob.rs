@@ -13,6 +13,11 @@ use super::tree::{Location, Tree};
 const MOST_ENTRIES: usize = 100_000;
 /// Names that one pattern follows in all: folders of a damaged disk may hold each other.
 const MOST_NAMES: usize = 1_000_000;
+/// Paths that one pattern finds, about 500 bytes each: the largest real folder of packages seen has 3,000.
+const MOST_FOUND: usize = 20_000;
+
+/// Entries of one folder whose problems are kept.
+const MOST_PROBLEMS: usize = 100;
 
 /// What a pattern found, and what kept it from finding all.
 #[derive(Debug, Default)]
@@ -23,6 +28,8 @@ pub struct Globbed {
     pub problems: Vec<(Vec<u8>, crate::Error)>,
     /// Names followed so far.
     names: usize,
+    /// True once there is no room for what is found.
+    is_full: bool,
 }
 
 /// One path that matched.
@@ -50,24 +57,30 @@ impl Tree {
 
     fn descend(&self, here: Resolved, name: Vec<u8>, left: &[&[u8]], globbed: &mut Globbed) {
         let Some((component, rest)) = left.split_first() else {
-            globbed.found.push(Match { name, at: here });
+            if globbed.found.len() < MOST_FOUND {
+                globbed.found.push(Match { name, at: here });
+            } else if !globbed.is_full {
+                globbed.is_full = true;
+                let limit = crate::bytes::wide(MOST_FOUND);
+                let error = crate::Error::Limit { what: "paths that one pattern finds", limit };
+                globbed.problems.push((name, error));
+            }
             return;
         };
         if here.metadata.kind != FileType::Directory {
             return;
         }
         let names = if component.contains(&b'*') {
-            match self.names_in(here.location, component) {
-                Ok(names) => names,
-                Err(error) => {
-                    globbed.problems.push((name, error));
-                    return;
-                }
-            }
+            let (names, problems) = self.names_in(here.location, component);
+            globbed.problems.extend(problems.into_iter().map(|error| (name.clone(), error)));
+            names
         } else {
             vec![component.to_vec()]
         };
         for one in names {
+            if globbed.is_full {
+                return;
+            }
             globbed.names = globbed.names.saturating_add(1);
             if globbed.names > MOST_NAMES {
                 if globbed.names == MOST_NAMES.saturating_add(1) {
@@ -88,28 +101,33 @@ impl Tree {
         }
     }
 
-    /// Names in a folder that match one component, sorted.
-    fn names_in(&self, folder: Location, component: &[u8]) -> Result<Vec<Vec<u8>>> {
+    /// Names in a folder that match one component, sorted, with what kept others from being seen.
+    fn names_in(&self, folder: Location, component: &[u8]) -> (Vec<Vec<u8>>, Vec<crate::Error>) {
         let mut names = Vec::new();
+        let mut problems = Vec::new();
         let mut seen = 0_usize;
-        self.entries(folder, &mut |entry: Result<(Entry, Location)>| {
+        let read = self.entries(folder, &mut |entry: Result<(Entry, Location)>| {
             seen = seen.saturating_add(1);
-            if let Ok((entry, location)) = entry
-                && matches(component, &entry.name)
-            {
-                self.keep_name(folder, &entry.name, Some(location));
-                names.push(entry.name);
+            match entry {
+                Ok((entry, location)) if matches(component, &entry.name) => {
+                    self.keep_name(folder, &entry.name, Some(location));
+                    names.push(entry.name);
+                }
+                Ok(_) => {}
+                Err(error) if problems.len() < MOST_PROBLEMS => problems.push(error),
+                Err(_) => {}
             }
             if seen >= MOST_ENTRIES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
+        });
+        problems.extend(read.err());
         if seen >= MOST_ENTRIES {
-            return Err(crate::Error::Limit {
+            problems.push(crate::Error::Limit {
                 what: "entries of a folder that a pattern looks at",
                 limit: crate::bytes::wide(MOST_ENTRIES),
             });
         }
         names.sort();
-        Ok(names)
+        (names, problems)
     }
 }
 
@@ -139,7 +157,33 @@ pub fn matches(component: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use std::sync::Arc;
+
+    use super::{MOST_ENTRIES, MOST_FOUND, matches};
+    use crate::Error;
+    use crate::fs::mem::MemTree;
+    use crate::machine::Tree;
+
+    #[test]
+    fn a_folder_of_200_000_names_is_looked_at_as_far_as_the_limits_go_and_says_so() {
+        let mut tree = MemTree::builder();
+        for number in 0..200_000 {
+            tree = tree.file(format!("etc/many/{number:06}"), "");
+        }
+        let tree = Tree::new(Arc::new(tree.build().unwrap()), "disk");
+        let globbed = tree.glob(b"etc/many/*");
+        assert_eq!(globbed.found.len(), MOST_FOUND);
+        let mut limits: Vec<u64> = globbed
+            .problems
+            .iter()
+            .map(|(_, error)| match error {
+                Error::Limit { limit, .. } => *limit,
+                other => panic!("{other}"),
+            })
+            .collect();
+        limits.sort_unstable();
+        assert_eq!(limits, [MOST_FOUND as u64, MOST_ENTRIES as u64]);
+    }
 
     #[test]
     fn a_star_stands_for_any_bytes_of_one_name() {

@@ -94,6 +94,10 @@ impl Tree {
                 continue;
             }
             let path = here.path.join(&name);
+            // Links could lead on, below a folder that holds itself, forty times as far as one path may go.
+            if path.as_bytes().len() > PATH_BYTES {
+                return Err(Error::Limit { what: "path, bytes", limit: crate::bytes::wide(PATH_BYTES) });
+            }
             above.push(std::mem::replace(&mut here, Resolved { location, path, metadata }));
         }
         Ok(Some(here))

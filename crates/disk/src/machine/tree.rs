@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The files of a machine as its own programs would see them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +9,7 @@ use crate::bytes::{index, wide};
 use crate::error::{Error, Result};
 use crate::fs::path::MachinePath;
 use crate::fs::{Entry, File, FileSystem, FileType, Metadata, Node, Xattr};
+use crate::limits::ZEROS_BYTES;
 use crate::source::rounds::Rounds;
 
 use super::resolve::{Follow, Resolved};
@@ -38,6 +39,8 @@ pub struct Tree {
     root: Location,
     /// What is mounted over which folder.
     mounts: HashMap<Location, Location>,
+    /// Those of these folders over which lies what is in the tree elsewhere already.
+    again: HashSet<Location>,
     rounds: Option<Arc<Rounds>>,
     pub(super) names: Mutex<Names>,
     pub(super) kinds: Mutex<HashMap<Location, Metadata>>,
@@ -74,6 +77,7 @@ impl Tree {
             filesystems: filesystems.into_iter().map(|(fs, volume)| Part { fs, volume }).collect(),
             root,
             mounts: HashMap::new(),
+            again: HashSet::new(),
             rounds: None,
             names: Mutex::default(),
             kinds: Mutex::default(),
@@ -90,6 +94,7 @@ impl Tree {
     pub fn moved_to(mut self, root: Location) -> Self {
         self.root = root;
         self.mounts.clear();
+        self.again.clear();
         self.names = Mutex::default();
         self
     }
@@ -106,6 +111,11 @@ impl Tree {
         let Some(folder) = self.resolve(at, Follow::Links)? else { return Ok(false) };
         if folder.metadata.kind != FileType::Directory {
             return Ok(false);
+        }
+        if target == self.root || self.mounts.values().any(|&mounted| mounted == target) {
+            self.again.insert(folder.location);
+        } else {
+            self.again.remove(&folder.location);
         }
         self.mounts.insert(folder.location, target);
         self.names.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -146,6 +156,12 @@ impl Tree {
             }
         }
         location
+    }
+
+    /// True if the entry `node` of `folder` is covered by something that the tree shows at another place too, where it was
+    /// mounted first: who visits all names must not go in again.
+    pub fn is_again(&self, folder: Location, node: Node) -> bool {
+        self.again.contains(&Location { fs: folder.fs, node })
     }
 
     /// Metadata with an identity that tells the machine's filesystems apart.
@@ -243,13 +259,20 @@ impl Tree {
         let mut problem = (file.size() > limit).then_some(Error::Limit { what: "file, bytes", limit });
         file.advise(0..size);
         let mut bytes = Vec::new();
-        let mut chunk = vec![0; index(size.clamp(1, 1 << 20))];
+        let mut chunk = vec![0; index(size.clamp(1, ZEROS_BYTES))];
         while wide(bytes.len()) < size {
             let want = size.saturating_sub(wide(bytes.len())).min(wide(chunk.len()));
             let Some(part) = chunk.get_mut(..index(want)) else { break };
             match file.read_at(wide(bytes.len()), part) {
                 Ok(0) => break,
-                Ok(read) => bytes.extend_from_slice(part.get(..read).unwrap_or_default()),
+                Ok(read) => {
+                    let read = part.get(..read).unwrap_or_default();
+                    if wide(read.len()) == ZEROS_BYTES && read.iter().all(|&byte| byte == 0) {
+                        problem = Some(Error::Limit { what: "zeros in one file, bytes", limit: ZEROS_BYTES });
+                        break;
+                    }
+                    bytes.extend_from_slice(read);
+                }
                 Err(error) => {
                     problem = Some(error);
                     break;

@@ -16,8 +16,12 @@ use crate::{Extractor, Sink, Walk};
 
 /// Entries of a folder whose metadata are asked for together.
 const BATCH: usize = 512;
-/// Folders that may wait at once: each takes some hundred bytes.
+/// Folders that may wait at once.
 const MOST_WAITING: usize = 200_000;
+/// Bytes of the paths of folders that may wait at once: a path can be as long as [`limits::PATH_BYTES`].
+const MOST_WAITING_BYTES: usize = 24 << 20;
+/// Folders that are walked: to know them again takes 17 bytes of each, in a table that doubles at 1,835,008.
+const MOST_FOLDERS: usize = 1_800_000;
 /// Problems that are kept word by word.
 const MOST_PROBLEMS: usize = 100;
 
@@ -41,11 +45,38 @@ struct Folder {
     in_encrypted: bool,
 }
 
+/// Folders that wait to be walked.
+#[derive(Default)]
+struct Waiting {
+    folders: Vec<Folder>,
+    /// Bytes of their paths.
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Adds a folder; gives it back if there is no room.
+    fn push(&mut self, folder: Folder) -> Result<(), Folder> {
+        let bytes = self.bytes.saturating_add(folder.path.len());
+        if self.folders.len() >= MOST_WAITING || bytes > MOST_WAITING_BYTES {
+            return Err(folder);
+        }
+        self.bytes = bytes;
+        self.folders.push(folder);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Folder> {
+        let folder = self.folders.pop()?;
+        self.bytes = self.bytes.saturating_sub(folder.path.len());
+        Some(folder)
+    }
+}
+
 /// What the threads of one walk share.
 struct Shared<'a> {
     tree: &'a Tree,
     extractors: &'a [&'a Extractor],
-    waiting: Mutex<Vec<Folder>>,
+    waiting: Mutex<Waiting>,
     /// Told when a folder is added, and when one is done.
     more: Condvar,
     /// Folders that wait or are being walked; the walk ends at none.
@@ -61,18 +92,15 @@ pub fn walk(tree: &Tree, extractors: &[&Extractor], names: &AtomicU64) -> Walked
     let shared = Shared {
         tree,
         extractors,
-        waiting: Mutex::new(vec![Folder {
-            path: b"/".to_vec(),
-            location: tree.root(),
-            depth: 0,
-            in_encrypted: false,
-        }]),
+        waiting: Mutex::default(),
         more: Condvar::new(),
         open: AtomicUsize::new(1),
         seen: Mutex::default(),
         names,
         problems: Mutex::default(),
     };
+    let root = Folder { path: b"/".to_vec(), location: tree.root(), depth: 0, in_encrypted: false };
+    let _fits = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(root);
     let per_thread = rayon::broadcast(|_| shared.work());
     let mut found: Vec<Vec<Found>> = extractors.iter().map(|_| Vec::new()).collect();
     for sinks in per_thread {
@@ -99,7 +127,7 @@ impl Shared<'_> {
                 // Another thread walks a folder that may hold more: wait until it adds some or the walk ends.
                 None => {
                     let guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                    if guard.is_empty() && self.open.load(Ordering::Acquire) > 0 {
+                    if guard.folders.is_empty() && self.open.load(Ordering::Acquire) > 0 {
                         drop(self.more.wait(guard));
                     }
                 }
@@ -109,17 +137,28 @@ impl Shared<'_> {
     }
 
     fn walk_folder(&self, folder: &Folder, sinks: &mut [Sink<'_>]) {
-        if folder.depth > limits::WALK_DEPTH {
+        if folder.depth > limits::WALK_DEPTH || folder.path.len() > limits::PATH_BYTES {
             self.problem(Reason::LimitReached, &folder.path, "folders deeper than the walk goes");
             return;
         }
-        if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.location) {
+        let (is_new, is_full) = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_full = seen.len() >= MOST_FOLDERS;
+            (if is_full { !seen.contains(&folder.location) } else { seen.insert(folder.location) }, is_full)
+        };
+        if is_new && is_full {
+            self.problem(Reason::LimitReached, &folder.path, "more folders than are walked");
+            return;
+        }
+        if !is_new {
             self.problem(Reason::SubtreeDamaged, &folder.path, "this folder has two names: a loop");
             return;
         }
         let mut batch: Vec<(Vec<u8>, Location)> = Vec::with_capacity(BATCH);
         let walked = self.tree.entries(folder.location, &mut |entry| {
             match entry {
+                // Its files stand in the report by the path where it was mounted first.
+                Ok((entry, _)) if self.tree.is_again(folder.location, entry.node) => {}
                 Ok((entry, location)) => batch.push((entry.name, location)),
                 Err(error) => self.failed(&folder.path, &error),
             }
@@ -171,15 +210,18 @@ impl Shared<'_> {
             if metadata.encrypted && !folder.in_encrypted {
                 self.problem(Reason::EncryptedNames, &path, "names and content are encrypted");
             }
+            let depth = folder.depth.saturating_add(1);
+            let next = Folder { path, location, depth, in_encrypted: metadata.encrypted };
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if waiting.len() < MOST_WAITING {
-                self.open.fetch_add(1, Ordering::AcqRel);
-                let depth = folder.depth.saturating_add(1);
-                waiting.push(Folder { path, location, depth, in_encrypted: metadata.encrypted });
-                self.more.notify_one();
-            } else {
-                drop(waiting);
-                self.problem(Reason::LimitReached, &path, "more folders than can wait to be walked");
+            self.open.fetch_add(1, Ordering::AcqRel);
+            match waiting.push(next) {
+                Ok(()) => self.more.notify_one(),
+                Err(folder) => {
+                    self.open.fetch_sub(1, Ordering::AcqRel);
+                    drop(waiting);
+                    let why = "more folders than can wait to be walked";
+                    self.problem(Reason::LimitReached, &folder.path, why);
+                }
             }
         }
     }

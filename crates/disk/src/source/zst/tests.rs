@@ -40,7 +40,8 @@ fn frames_one_after_another_are_one_image() {
     let skippable = [&[0x5f, 0x2a, 0x4d, 0x18, 3, 0, 0, 0], b"xyz".as_slice()].concat();
     let one = [windowed(SMALL), runs(1, 1)].concat();
     let two = [windowed(SMALL), runs(0, 1)].concat();
-    let image = Unpacked::new([skippable.clone(), one.clone(), two, one, skippable].concat().as_slice()).unwrap();
+    let image =
+        Unpacked::new([skippable.clone(), one.clone(), two, one, skippable].concat().as_slice()).unwrap();
     assert_eq!(image.len(), 3 * (128 << 10));
     let mut bytes = vec![9; 3 * (128 << 10)];
     image.read_at(0, &mut bytes).unwrap();

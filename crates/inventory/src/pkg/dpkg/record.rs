@@ -170,14 +170,18 @@ pub(super) fn of_update<'a>(content: &'a Content, sink: &mut Sink<'_>) -> Vec<Re
     of_status(content, sink)
 }
 
-/// The package of one file of `status.d`, in which distroless images keep their packages without a status.
-pub(super) fn of_status_d<'a>(content: &'a Content, sink: &mut Sink<'_>) -> Option<Record<'a>> {
+/// The packages of one file of `status.d`, in which distroless images keep their packages without a status: one by custom,
+/// and what stands behind it is not passed over.
+pub(super) fn of_status_d<'a>(content: &'a Content, sink: &mut Sink<'_>) -> Vec<Record<'a>> {
+    let mut records = Vec::new();
+    let mut is_empty = true;
     let mut paragraphs = Paragraphs::new(&content.bytes);
-    match paragraphs.next(FIELDS) {
-        Some(paragraph) => Record::new(&paragraph, &content.at, false, sink),
-        None => {
-            sink.problem(Reason::RecordMalformed, content.at.path.as_bytes(), "no package in it");
-            None
-        }
+    while let Some(paragraph) = paragraphs.next(FIELDS) {
+        is_empty = false;
+        records.extend(Record::new(&paragraph, &content.at, false, sink));
     }
+    if is_empty {
+        sink.problem(Reason::RecordMalformed, content.at.path.as_bytes(), "no package in it");
+    }
+    records
 }

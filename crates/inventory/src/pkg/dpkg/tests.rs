@@ -182,3 +182,11 @@ fn dpkg_query_says_the_same_of_a_journal() {
     assert_eq!(got, expected);
     assert_eq!(got.len(), 4);
 }
+
+#[test]
+fn a_second_paragraph_in_a_single_file_is_not_passed_over() {
+    let two = "Package: a\nVersion: 1\n\nPackage: b\nVersion: 2\n\nPackage: torn\nStatus: inst";
+    let (packages, line) = outcome(MemTree::builder().file("var/lib/dpkg/status.d/a", two));
+    assert_eq!(names(&packages), ["a 1", "b 2"]);
+    assert_eq!((line.status, line.code), (Status::Partial, Some(Reason::RecordMalformed)));
+}
