@@ -11,8 +11,8 @@ use crate::source::BlockSource;
 
 /// Bytes that one read asks for at most.
 const PIECE: u64 = 1 << 20;
-/// Bytes of the first announcement; each further one is twice as long, since nothing says where the log ends.
-const FIRST_WINDOW: u64 = 128 << 10;
+/// Bytes of the first announcement; each further one is four times as long, since nothing says where the log ends.
+const FIRST_WINDOW: u64 = 1 << 20;
 /// Bytes of the longest announcement.
 const LAST_WINDOW: u64 = 16 << 20;
 
@@ -124,7 +124,7 @@ impl<'a> Log<'a> {
         if !self.announced.contains(&at) {
             let stop = at.saturating_add(self.window / self.block_size).min(end).min(self.blocks);
             self.announced = at..stop;
-            self.window = self.window.saturating_mul(2).min(LAST_WINDOW);
+            self.window = self.window.saturating_mul(4).min(LAST_WINDOW);
             self.source.advise(&self.bytes_of(at..stop));
         }
         let (place, beside) = self
