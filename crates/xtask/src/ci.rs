@@ -100,6 +100,8 @@ fn full() -> Vec<Step> {
     vec![
         Step { name: "cuts-ext4-200", run: || xtask(&["cuts", "ext4", "--count", "200"]) },
         Step { name: "cuts-xfs-200", run: || xtask(&["cuts", "xfs", "--count", "200"]) },
+        Step { name: "diff-walk-ext4", run: || xtask(&["diff-walk", "target/bench/debian-ext4.img"]) },
+        Step { name: "diff-walk-xfs", run: || xtask(&["diff-walk", "target/bench/debian-xfs.img"]) },
         Step { name: "bench", run: || bench::all(None) },
         Step { name: "fuzz-long", run: || fuzz::all(20 * 60) },
     ]

@@ -44,7 +44,7 @@ pub struct Group {
     pub id: String,
     /// Its logical volumes, in the order of the metadata; internal ones (pool data, images) are left out.
     pub volumes: Vec<LogicalVolume>,
-    /// Indices, into what was given to [`assemble`], of the physical volumes that are members.
+    /// Indices, into what was given to [`assemble()`], of the physical volumes that are members.
     pub members: Vec<usize>,
     /// Names (`pv0`, with id) of physical volumes that were not given.
     pub missing: Vec<String>,
