@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`extractor`] | what is an extractor, and what may it do? |
 //! | [`sink`] | how does it hand over findings and problems, within its limits? |
+//! | [`problems`] | how are they bounded, whatever the order? |
 //! | [`registry`] | which are there? The one list. |
 //! | [`engine`] | how are they run, fenced, and their results merged? |
 //! | [`os`] | release, kernels, names, architecture |
@@ -50,6 +51,7 @@ pub mod extractor;
 pub mod fact;
 pub mod os;
 pub mod pkg;
+pub mod problems;
 pub mod registry;
 pub mod sink;
 pub mod version;

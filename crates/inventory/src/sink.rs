@@ -8,15 +8,16 @@ use snapscan_disk::machine::{Content, Resolved, Tree};
 use snapscan_disk::{Error, SourceError};
 use snapscan_schema::{Evidence, Fact, Finding, Kernel, Note, Package, Reason, System, Text};
 
+use crate::problems::{self, Problems};
+
 /// Findings that one extractor may hand over: the largest real system seen has 7,000 packages.
 const MOST_FINDINGS: usize = 1_000_000;
-/// Problems that are kept word by word; the rest is counted.
-const MOST_PROBLEMS: usize = 100;
 
 /// What one extractor found, and what it could not.
 pub struct Sink<'a> {
     tree: &'a Tree,
     bytes_left: u64,
+    problems: Problems,
     found: Found,
 }
 
@@ -25,7 +26,7 @@ pub struct Sink<'a> {
 pub struct Found {
     /// Packages, keys and facts, in the order in which they came.
     pub findings: Vec<Finding>,
-    /// What kept something from being read, with particulars.
+    /// What kept something from being read, with particulars, sorted.
     pub problems: Vec<Note>,
     /// Problems that were more than are kept, by code.
     pub more_problems: BTreeMap<Reason, u64>,
@@ -50,12 +51,13 @@ pub struct Found {
 impl<'a> Sink<'a> {
     /// A sink of an extractor that may read `max_bytes` of `tree`.
     pub fn new(tree: &'a Tree, max_bytes: u64) -> Self {
-        Sink { tree, bytes_left: max_bytes, found: Found::default() }
+        Sink { tree, bytes_left: max_bytes, problems: Problems::default(), found: Found::default() }
     }
 
     /// What was put in.
     pub fn into_found(self) -> Found {
-        self.found
+        let (problems, more_problems) = self.problems.into_parts();
+        Found { problems, more_problems, ..self.found }
     }
 
     /// Reads a file whole, links followed, and takes it off the extractor's bytes; `None` if it is not there or not
@@ -186,12 +188,7 @@ impl<'a> Sink<'a> {
     /// Something was not read: the code decides the status of the extractor's line, `place` says where (a path, with
     /// line or record), `why` what is wrong.
     pub fn problem(&mut self, code: Reason, place: impl AsRef<[u8]>, why: impl AsRef<[u8]>) {
-        if self.found.problems.len() < MOST_PROBLEMS {
-            self.found.problems.push(Note { code, detail: join(place.as_ref(), why.as_ref()) });
-        } else {
-            let count = self.found.more_problems.entry(code).or_default();
-            *count = count.saturating_add(1);
-        }
+        self.problems.add(Note { code, detail: join(place.as_ref(), why.as_ref()) });
     }
 
     /// The same with the line (from 1) of a file.
@@ -207,7 +204,7 @@ impl<'a> Sink<'a> {
 
     /// Something to be known that leaves the status alone.
     pub fn note(&mut self, code: Reason, detail: impl Into<Text>) {
-        if self.found.notes.len() < MOST_PROBLEMS {
+        if self.found.notes.len() < problems::MOST {
             self.found.notes.push(Note { code, detail: detail.into() });
         }
     }

@@ -5,8 +5,8 @@
 
 use crate::fs::path::MachinePath;
 
-/// Lines that are looked at; real files have tens.
-const MOST_LINES: usize = 4096;
+/// Lines that are looked at, blank ones included; real files have tens.
+pub const MOST_LINES: u64 = 4096;
 
 /// One line of fstab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl FstabEntry {
 
 /// Reads the lines of an fstab; lines that are not valid are skipped, as mount(8) does.
 pub fn parse(text: &[u8]) -> Vec<FstabEntry> {
-    let lines = (1..).zip(text.split(|&byte| byte == b'\n')).take(MOST_LINES);
+    let lines = (1..=MOST_LINES).zip(text.split(|&byte| byte == b'\n'));
     lines.filter_map(|(line, text)| entry(line, text)).collect()
 }
 

@@ -6,6 +6,7 @@ use snapscan_schema::{Coverage, Finding, Kernel, Level, Note, Reason, Status, Sy
 use super::probe::Probed;
 use super::walk::Walked;
 use crate::Extractor;
+use crate::problems::Problems;
 use crate::sink::Found;
 
 /// What an inventory found.
@@ -57,12 +58,15 @@ impl Outcome {
     pub fn add_walk(&mut self, extractors: &[&Extractor], walked: Walked) {
         for (extractor, parts) in extractors.iter().zip(walked.found) {
             let mut whole = Found::default();
+            let mut problems = Problems::default();
             for part in parts {
                 whole.findings.extend(part.findings);
-                whole.problems.extend(part.problems);
                 whole.notes.extend(part.notes);
+                problems.absorb(part.problems, &part.more_problems);
             }
-            whole.problems.extend(walked.problems.iter().cloned());
+            let (kept, more) = &walked.problems;
+            problems.absorb(kept.iter().cloned(), more);
+            (whole.problems, whole.more_problems) = problems.into_parts();
             whole.notes.sort();
             let mut line = line(extractor, &whole, false);
             line.detail = match line.code {

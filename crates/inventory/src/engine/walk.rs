@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A parallel walk over every name of a tree, bounded in memory whatever the tree.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use snapscan_disk::machine::{Location, Tree};
 use snapscan_disk::{Error, limits};
 use snapscan_schema::{Note, Reason};
 
+use crate::problems::Problems;
 use crate::sink::{Found, reason_of};
 use crate::{Extractor, Sink, Walk};
 
@@ -22,8 +23,6 @@ const MOST_WAITING: usize = 200_000;
 const MOST_WAITING_BYTES: usize = 24 << 20;
 /// Folders that are walked: to know them again takes 17 bytes of each, in a table that doubles at 1,835,008.
 const MOST_FOLDERS: usize = 1_800_000;
-/// Problems that are kept word by word.
-const MOST_PROBLEMS: usize = 100;
 
 /// What a walk found.
 #[derive(Default)]
@@ -32,8 +31,8 @@ pub struct Walked {
     pub found: Vec<Vec<Found>>,
     /// Names met.
     pub names: u64,
-    /// What could not be walked; the extractors share it.
-    pub problems: Vec<Note>,
+    /// What could not be walked, as [`Problems::into_parts`] gives it; the extractors share it.
+    pub problems: (Vec<Note>, BTreeMap<Reason, u64>),
 }
 
 /// A folder that waits to be walked.
@@ -83,7 +82,7 @@ struct Shared<'a> {
     open: AtomicUsize,
     seen: Mutex<HashSet<Location>>,
     names: &'a AtomicU64,
-    problems: Mutex<Vec<Note>>,
+    problems: Mutex<Problems>,
 }
 
 /// Walks the whole tree and shows every name to the extractors. `names` counts while it goes. Uses rayon's current
@@ -106,8 +105,7 @@ pub fn walk(tree: &Tree, extractors: &[&Extractor], names: &AtomicU64) -> Walked
     for sinks in per_thread {
         found.iter_mut().zip(sinks).for_each(|(all, one)| all.push(one));
     }
-    let mut problems = shared.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
-    problems.sort();
+    let problems = shared.problems.into_inner().unwrap_or_else(PoisonError::into_inner).into_parts();
     Walked { found, names: names.load(Ordering::Relaxed), problems }
 }
 
@@ -232,12 +230,8 @@ impl Shared<'_> {
 
     fn problem(&self, code: Reason, path: &[u8], why: &str) {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        if problems.len() < MOST_PROBLEMS {
-            let mut detail = path.to_vec();
-            detail.extend_from_slice(b": ");
-            detail.extend_from_slice(why.as_bytes());
-            problems.push(Note { code, detail: detail.into() });
-        }
+        let detail = [path, b": ", why.as_bytes()].concat();
+        problems.add(Note { code, detail: detail.into() });
     }
 }
 

@@ -4,6 +4,8 @@
 //! Shape:  a fact for each line, under the folder it mounts at, or under what it mounts where there is no folder.
 //! Source: fstab(5); mount(8) for options that imply others.
 
+use std::collections::BTreeSet;
+
 use snapscan_disk::machine::{Tree, fstab};
 use snapscan_schema::Reason;
 
@@ -27,9 +29,14 @@ fn extract(_: &Tree, hits: &Hits, sink: &mut Sink<'_>) {
     for hit in hits.all() {
         let Some(content) = sink.read_resolved(&hit.at) else { continue };
         let entries = fstab::parse(&content.bytes);
+        let understood: BTreeSet<u64> = entries.iter().map(|entry| entry.line).collect();
         for (number, line) in lines(&content.bytes) {
+            if number > fstab::MOST_LINES {
+                sink.problem_at_line(Reason::LimitReached, &content.at, number, "lines of fstab");
+                break;
+            }
             let is_blank = words(line).next().is_none_or(|word| word.starts_with(b"#"));
-            if !is_blank && !entries.iter().any(|entry| entry.line == number) {
+            if !is_blank && !understood.contains(&number) {
                 sink.problem_at_line(Reason::RecordMalformed, &content.at, number, "fewer than three fields");
             }
         }
@@ -81,5 +88,25 @@ impl Limits {
             }
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use snapscan_disk::fs::mem::MemTree;
+
+    use super::*;
+    use crate::engine::probe::probe;
+
+    #[test]
+    fn lines_beyond_the_limit_are_said_and_those_before_it_are_facts() {
+        let text = "tmpfs /tmp tmpfs nosuid 0 0\n".repeat(5000);
+        let tree = MemTree::builder().file("etc/fstab", text).build().unwrap();
+        let found = probe(&Tree::new(Arc::new(tree), "disk"), &MOUNTS).found;
+        assert_eq!(found.findings.len(), 4096);
+        assert_eq!(found.problems.len(), 1);
+        assert_eq!(found.problems[0].code, Reason::LimitReached);
     }
 }
