@@ -21,6 +21,9 @@ pub struct Piece {
     pub stripe_len: u64,
 }
 
+/// A source and the ranges of it that will be needed.
+type Told = (Arc<dyn BlockSource>, Vec<Range<u64>>);
+
 /// Pieces one after the other, without gaps.
 pub struct Pieces {
     pieces: Vec<Piece>,
@@ -132,12 +135,21 @@ impl BlockSource for Pieces {
     }
 
     fn advise(&self, ranges: &[Range<u64>]) {
+        // Each source is told once, of all that lies on it: one call is one wait.
+        let mut by_source: Vec<Told> = Vec::new();
         for range in ranges {
             // Advice about what lies beyond the end is dropped like any other that cannot be followed.
             let _ends_early = self.parts(range.clone(), |source, from, part| {
-                source.advise(&[from..from.saturating_add(part.end.saturating_sub(part.start))]);
+                let there = from..from.saturating_add(part.end.saturating_sub(part.start));
+                match by_source.iter_mut().find(|(known, _)| Arc::ptr_eq(known, source)) {
+                    Some((_, ranges)) => ranges.push(there),
+                    None => by_source.push((Arc::clone(source), vec![there])),
+                }
                 Ok(())
             });
+        }
+        for (source, ranges) in by_source {
+            source.advise(&ranges);
         }
     }
 }
@@ -172,5 +184,19 @@ mod tests {
         let source: Arc<dyn BlockSource> = Arc::new(vec![0; 8]);
         let piece = |start| Piece { start, len: 4, stripes: vec![(Arc::clone(&source), 0)], stripe_len: 0 };
         assert!(Pieces::new(vec![piece(0), piece(5)]).is_none());
+    }
+
+    #[test]
+    fn ranges_on_one_source_are_announced_together() {
+        use crate::source::cache::Cache;
+        use crate::source::rounds::Rounds;
+
+        let rounds = Arc::new(Rounds::default());
+        let cache: Arc<dyn BlockSource> = Cache::new(Arc::new(vec![0; 1 << 20]), &rounds, 1 << 20);
+        let piece =
+            |start| Piece { start, len: 1 << 18, stripes: vec![(Arc::clone(&cache), start)], stripe_len: 0 };
+        let whole = Pieces::new(vec![piece(0), piece(1 << 18)]).unwrap();
+        whole.advise(&[0..4096, 8192..12288, (1 << 18) - 4096..(1 << 18) + 4096]);
+        assert_eq!(rounds.count(), 1);
     }
 }
