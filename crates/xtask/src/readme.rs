@@ -81,12 +81,20 @@ fn generated() -> Result<BTreeMap<String, String>> {
     Ok(documents)
 }
 
-/// The text without the milliseconds of a scan, which differ from run to run.
+/// The text without the milliseconds of a scan, and without the width of their line in the picture: they differ from run
+/// to run.
 fn timeless(text: &str) -> String {
     let lines = text.lines().map(|line| match line.find(" ms") {
         Some(end) => {
-            let begin = line[..end].trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
-            format!("{}{}\n", &line[..begin], &line[end..])
+            let begin = line[..end].rfind(|letter: char| !letter.is_ascii_digit()).map_or(0, |at| at + 1);
+            let words = format!("{}{}", &line[..begin], &line[end..]);
+            match words.split_once(" textLength=\"") {
+                Some((before, after)) => {
+                    let after = after.split_once('"').map_or(after, |(_, after)| after);
+                    format!("{before}{after}\n")
+                }
+                None => words + "\n",
+            }
         }
         None => format!("{line}\n"),
     });
