@@ -23,6 +23,14 @@ pub fn cover(machine: &Machine, outcome: Option<&Outcome>, apart: &BTreeMap<usiz
             "no readable filesystem has the marks of a system's root",
         ));
     }
+    if known && outcome.is_some_and(lists_no_packages) {
+        top.children.push(Coverage::because(
+            Level::Extractor,
+            "packages",
+            Reason::DatabaseMissing,
+            "a system is there, and no package database of any kind",
+        ));
+    }
     let is_root = |place: &Place| place.mounted.iter().any(|at| at == b"/");
     let roots: Vec<usize> =
         (0..machine.places.0.len()).filter(|&n| machine.places.0[n].parent.is_none()).collect();
@@ -40,6 +48,12 @@ pub fn cover(machine: &Machine, outcome: Option<&Outcome>, apart: &BTreeMap<usiz
         }
     }
     top
+}
+
+/// True if no package database was met and no line says so yet: an empty list must not look like a short one.
+fn lists_no_packages(outcome: &Outcome) -> bool {
+    let said = |line: &Coverage| line.code == Some(Reason::DatabaseMissing);
+    outcome.databases.is_empty() && !outcome.lines.iter().any(said)
 }
 
 /// The line of a place with all beneath it; `extractors` answers the lines of those that ran on a filesystem.

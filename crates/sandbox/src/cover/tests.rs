@@ -100,3 +100,16 @@ fn without_marks_release_and_database_there_is_no_operating_system() {
     let top = cover(&machine, None, &BTreeMap::new());
     assert!(top.children.iter().any(|line| line.code == Some(Reason::NoOperatingSystem)));
 }
+
+#[test]
+fn a_system_without_release_and_database_is_never_complete() {
+    let tree = MemTree::builder().file("etc/fstab", "").file("etc/passwd", "").file("bin/sh", "").build();
+    let machine = Machine::of_filesystem(Arc::new(tree.expect("a tree")), "disk");
+    assert!(machine.has_system);
+    let top = cover(&machine, Some(&Outcome::default()), &BTreeMap::new());
+    assert!(top.is_incomplete());
+    let named = |line: &&Coverage| line.name.as_bytes() == b"packages";
+    assert_eq!(top.children.iter().find(named).and_then(|line| line.code), Some(Reason::DatabaseMissing));
+    let met = Outcome { databases: vec!["dpkg"], ..Outcome::default() };
+    assert!(!cover(&machine, Some(&met), &BTreeMap::new()).children.iter().any(|line| named(&line)));
+}
