@@ -5,7 +5,9 @@
 //! person what went wrong, [`exit`] names the exit codes.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod cli;
+mod config;
 mod error;
 mod exit;
 mod render;

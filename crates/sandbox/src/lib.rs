@@ -16,6 +16,7 @@
 //! | [`error`] | what can go wrong as a whole? |
 #![forbid(unsafe_code)]
 
+pub mod blocks;
 pub mod cover;
 pub mod error;
 pub mod inspect;

@@ -17,8 +17,10 @@
 #![forbid(unsafe_code)]
 
 pub mod coverage;
+pub mod disposition;
 pub mod evidence;
 pub mod finding;
+pub mod job;
 pub mod purl;
 pub mod reason;
 pub mod report;
@@ -26,8 +28,10 @@ pub mod text;
 pub mod time;
 
 pub use coverage::{Coverage, Level, Note, Status, Weight};
+pub use disposition::Disposition;
 pub use evidence::Evidence;
 pub use finding::{Fact, Finding, Package, Value};
+pub use job::{JOB_VERSION, Job, JobLimits, JobReader, JobTarget, Method};
 pub use reason::Reason;
 pub use report::{Header, Kernel, Read, Report, Run, SCHEMA_VERSION, System, Target, Tool};
 pub use text::Text;
