@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The agent: pulls jobs, and does them.
 
+pub(crate) mod boundary;
+pub(crate) mod context;
 pub(crate) mod ledger;
+pub(crate) mod stop;

@@ -5,6 +5,12 @@
 //! version ever written parses for ever; a field that is not known is ignored with a note, an unknown version or kind of
 //! target is an error.
 
+mod parse;
+mod words;
+
+pub use parse::{JOB_BYTES, JobError};
+pub use words::{TargetError, targets};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -118,4 +124,46 @@ pub struct JobLimits {
     /// Seconds in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
+}
+
+impl JobTarget {
+    /// How a person would name it: the id, or the paths.
+    pub fn name(&self) -> String {
+        match self {
+            JobTarget::Instance { id }
+            | JobTarget::Volume { id }
+            | JobTarget::Snapshot { id }
+            | JobTarget::Ami { id } => id.clone(),
+            JobTarget::Image { paths } => paths.join(" "),
+            JobTarget::Directory { path } => path.clone(),
+        }
+    }
+
+    /// True for images and folders of the scanner itself.
+    pub fn is_local(&self) -> bool {
+        matches!(self, JobTarget::Image { .. } | JobTarget::Directory { .. })
+    }
+}
+
+impl Job {
+    /// The same job to be done again: not before `not_before`, and counted if the target was touched.
+    #[must_use]
+    pub fn again(&self, touched: bool, not_before: Option<Time>) -> Job {
+        Job { attempt: self.attempt.saturating_add(u32::from(touched)), not_before, ..self.clone() }
+    }
+
+    /// What makes two messages with one id the same job: target, account, region and profile.
+    pub fn identity(&self) -> String {
+        let account = self.account.as_deref().unwrap_or("-");
+        let region = self.region.as_deref().unwrap_or("-");
+        let kind = match &self.target {
+            JobTarget::Instance { .. } => "instance",
+            JobTarget::Volume { .. } => "volume",
+            JobTarget::Snapshot { .. } => "snapshot",
+            JobTarget::Ami { .. } => "ami",
+            JobTarget::Image { .. } => "image",
+            JobTarget::Directory { .. } => "directory",
+        };
+        format!("{account} {region} {} {kind} {}", self.profile, self.target.name())
+    }
 }

@@ -186,6 +186,53 @@ reasons! {
         "The disks hold a second system beside the one that was read." "Scan that disk on its own.";
     ByChoice "BY_CHOICE" Skipped Neutral "left out on request"
         "The profile, a tag or a flag excludes it." "Use --profile full to have it read.";
+
+    // A job that ends without a report: the world will not change by itself.
+    TargetGone "TARGET_GONE" Failed Matters "the target is not there (any more)"
+        "The account has no instance, volume, snapshot, image, file or folder of that name, or it is being terminated."
+        "Nothing if it was removed on purpose; else check account, region and id of the job.";
+    TagExcluded "TAG_EXCLUDED" Skipped Neutral "a tag excludes the target"
+        "The instance, or each of its volumes, carries a tag that the configuration or the job leaves out." "Remove the tag to have it scanned.";
+    AccessDenied "ACCESS_DENIED" Failed Matters "the cloud refused access"
+        "The role of the target account may not be assumed, or may not do what the detail names."
+        "Update the target account's stack; `snapscan doctor` asks for each permission by name.";
+    KmsDenied "KMS_DENIED" Failed Matters "the key may not be used"
+        "The volume is encrypted, and the key's policy or the role's does not allow to decrypt with it."
+        "Allow the role that the detail names in the key's policy, with the rights that it names.";
+    KmsKeyUnusable "KMS_KEY_UNUSABLE" Failed Matters "the key cannot be used by anybody"
+        "The key is disabled, waits for its deletion or import, or its store is away; the detail has its ARN and state." "Enable the key.";
+    KmsKeyNotShareable "KMS_KEY_NOT_SHAREABLE" Failed Matters "the key cannot be shared, and no copy key is configured"
+        "Snapshots under the account's default key aws/ebs cannot be shared; attaching needs a copy under a customer key of the target account."
+        "Use the direct method, or configure the account's `copy_key`.";
+    MarketplaceCode "MARKETPLACE_CODE" Skipped Matters "the volume carries a marketplace product code"
+        "AWS attaches such volumes only to stopped instances, so the attach method cannot read them." "Use the direct method.";
+    NoEbs "NO_EBS" Skipped Matters "the instance has no EBS volume"
+        "Its disks are of the instance store, of which no snapshot can be made." "None from outside the machine.";
+    CloudRefused "CLOUD_REFUSED" Failed Matters "the cloud refused a call for good"
+        "A call was answered with an error that will not pass by itself; the detail has the call and the code." "See the detail.";
+
+    // A job that is tried again: the world may change.
+    Throttled "THROTTLED" Failed Matters "the cloud asks to slow down"
+        "Requests come faster than the account's rate allows." "Nothing: the job comes again. If it stays, lower `agent.pending`.";
+    Quota "QUOTA" Failed Matters "a quota of the account is used up"
+        "Too many snapshots, copies or volumes are in progress." "Nothing: the job comes again. If it stays, ask AWS for more.";
+    NotYet "NOT_YET" Failed Matters "something is in a state that does not allow this yet"
+        "A snapshot or volume changes its state, or a condition did not hold." "Nothing: the job comes again.";
+    CloudUnreachable "CLOUD_UNREACHABLE" Failed Matters "the cloud did not answer, or failed"
+        "No answer came in time, or one that says that the service has a fault; what was called may have taken effect." "Nothing: the job comes again.";
+    SnapshotFailed "SNAPSHOT_FAILED" Failed Matters "a snapshot ended in error"
+        "The cloud could not complete a snapshot; the detail has its words." "Nothing: the job comes again. If it stays, look at the volume.";
+    NoSlot "NO_SLOT" Failed Matters "no volume could be attached"
+        "The scanner has no free attachment, or a volume did not appear." "Nothing: the job comes again.";
+    LeaseLost "LEASE_LOST" Failed Matters "the queue took the message back"
+        "The lease could not be extended in time; another scanner may have the job." "Nothing: the job comes again.";
+    Drained "DRAINED" Failed Matters "the scanner stops"
+        "The scanner was asked to stop, or is about to be taken away, and the job was put back." "Nothing: the job comes again.";
+    DeadlineReached "DEADLINE_REACHED" Failed Matters "the job took too long"
+        "The job's time in all is used up; everything that it made was released." "Nothing: the job comes again. If it stays, give it fewer volumes or the other method.";
+    ScannerFault "SCANNER_FAULT" Failed Matters "the scanner itself failed"
+        "Its disk, its ledger or its worker did not do what was asked; the detail has the error."
+        "`snapscan doctor` on the scanner says what is wrong.";
 }
 
 impl Reason {
