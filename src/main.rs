@@ -12,6 +12,7 @@ mod error;
 mod exit;
 mod render;
 mod scan;
+mod secret;
 
 use clap::Parser;
 

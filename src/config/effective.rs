@@ -2,6 +2,7 @@
 //! What the program works with: every value present, checked, and with its default where nothing was written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,6 +87,17 @@ pub(crate) enum SecretFrom {
     File(PathBuf),
 }
 
+impl fmt::Display for SecretFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretFrom::Manager(name) => write!(f, "Secrets Manager, {name}"),
+            SecretFrom::Credential(name) => write!(f, "systemd credential {name}"),
+            SecretFrom::Environment(name) => write!(f, "environment {name}"),
+            SecretFrom::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
 /// How an agent works.
 #[derive(Debug, Clone)]
 pub(crate) struct AgentSettings {
@@ -166,6 +178,8 @@ pub(crate) struct Limits {
 pub(crate) enum Sink {
     /// A folder: reports, SBOMs, and a manifest of digests.
     Dir {
+        /// Its name in the configuration.
+        name: String,
         /// The folder.
         folder: PathBuf,
     },
