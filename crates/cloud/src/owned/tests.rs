@@ -198,6 +198,9 @@ async fn look_at_volumes(all: Vec<Volume>, what: &Expected) -> Result<Owned<Volu
     owner().volume(&cloud, &scope(), what, &id).await
 }
 
+/// The part of the rule that does not hold, and what breaks it.
+type Break<T> = (&'static str, fn(&mut T));
+
 #[track_caller]
 fn assert_foreign<T: std::fmt::Debug>(result: Result<T, NotOurs>, part: &str) {
     match result {
@@ -225,7 +228,7 @@ async fn what_is_not_there_is_absent_and_not_foreign() {
 
 #[tokio::test]
 async fn a_snapshot_that_breaks_one_part_of_the_rule_is_foreign() {
-    let breaks: [(&str, fn(&mut Snapshot)); 12] = [
+    let breaks: [Break<Snapshot>; 12] = [
         ("description", |s| s.description = "nightly backup".to_owned()),
         ("description", |s| s.description.push(' ')),
         ("description", |s| s.description = owner().snapshot_marks(&origin(2), &[volume_id(1)]).description),
@@ -327,7 +330,7 @@ async fn a_copy_is_ours_by_its_source_whatever_its_volume_says() {
 async fn a_volume_that_breaks_one_part_of_the_rule_is_foreign() {
     let what = expected(&["snap-b"]);
     assert_eq!(look_at_volumes(vec![volume()], &what).await, Ok(Owned(volume_id(30))));
-    let breaks: [(&str, fn(&mut Volume)); 8] = [
+    let breaks: [Break<Volume>; 8] = [
         ("made of snap-c", |v| v.snapshot = Some(snapshot_id(12))),
         ("made of no snapshot", |v| v.snapshot = None),
         ("made at", |v| v.created = Timestamp(999)),
