@@ -4,4 +4,5 @@
 pub(crate) mod boundary;
 pub(crate) mod context;
 pub(crate) mod ledger;
+pub(crate) mod resources;
 pub(crate) mod stop;

@@ -15,6 +15,8 @@
 mod lookup;
 mod make;
 mod release;
+#[cfg(test)]
+pub(crate) mod tests;
 mod undo;
 mod volume;
 mod wait;

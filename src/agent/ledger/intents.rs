@@ -27,7 +27,7 @@ pub(crate) struct NewIntent {
     /// With whom it is shared, or to which instance it is attached; else empty.
     pub(crate) about: String,
     /// How many things it makes.
-    pub(crate) expected: usize,
+    pub(crate) expected: u32,
 }
 
 /// A row of the ledger.
@@ -50,7 +50,7 @@ pub(crate) struct Intent {
     /// With whom it is shared, or to which instance it is attached.
     pub(crate) about: String,
     /// How many things it makes.
-    pub(crate) expected: usize,
+    pub(crate) expected: u32,
     /// How far it is.
     pub(crate) state: State,
     /// The boot in which it was planned.
@@ -130,7 +130,7 @@ impl Intent {
 
     /// True if all that it could have made is known.
     pub(crate) fn is_complete(&self) -> bool {
-        self.made.len() >= self.expected
+        self.made.len() as u64 >= u64::from(self.expected)
     }
 
     /// True if two lookups in a row, far enough apart and late enough, found nothing that was not known.
@@ -169,7 +169,7 @@ impl Intent {
             Event::Refused(why) | Event::Lost(why) => self.why.clone_from(why),
             Event::Bound(ids) => {
                 self.add(ids);
-                self.expected = self.made.len();
+                self.expected = u32::try_from(self.made.len()).unwrap_or(u32::MAX);
             }
             Event::Found(ids) => {
                 self.add(ids);

@@ -3,7 +3,7 @@
 //!
 //! The spool commit is the only point of no return: a row before it is undone by a restart, a row after it is finished.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use snapscan_cloud::Timestamp;
 use snapscan_schema::{Disposition, Job};
 
@@ -257,11 +257,15 @@ fn compare(old: &JobRow, fresh: &JobRow) -> Seen {
         ("profile", &old.profile, &fresh.profile),
     ];
     if let Some((field, ..)) = fields.iter().find(|(_, old, fresh)| old != fresh) {
-        return Seen::Poison { reason: format!("a job with id {} and another {field} was here before", old.id) };
+        return Seen::Poison {
+            reason: format!("a job with id {} and another {field} was here before", old.id),
+        };
     }
     let is_mine = old.epoch == fresh.epoch;
     match &old.state {
-        JobState::HandedOver | JobState::Done(Disposition::Complete | Disposition::Partial) => Seen::HandedOver,
+        JobState::HandedOver | JobState::Done(Disposition::Complete | Disposition::Partial) => {
+            Seen::HandedOver
+        }
         JobState::Done(Disposition::Permanent { .. }) => Seen::PermanentBefore,
         JobState::Done(Disposition::Retry { .. } | Disposition::Poison { .. }) => Seen::New,
         JobState::Seen | JobState::Working | JobState::Spooled { .. } if is_mine => Seen::Alive,

@@ -26,6 +26,6 @@ mod rows;
 mod store;
 
 pub(crate) use event::{Event, Kind, State, Trouble};
-pub(crate) use intents::{Intent, Made, NewIntent, Tally};
+pub(crate) use intents::{APART, Intent, Made, NewIntent, Tally};
 pub(crate) use jobs::{JobRow, JobState, Seen};
 pub(crate) use store::{Error, Ledger, Opening};

@@ -4,7 +4,6 @@
 //! Ring 2 is the agent's start (rows of older epochs), ring 3 is `snapscan reap` with the agent's lock in hand (all
 //! rows): both are [`reap`].
 
-use super::intents::Intent;
 use super::store::Error;
 use crate::agent::resources::{Released, Resources};
 

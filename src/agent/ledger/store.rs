@@ -112,8 +112,9 @@ pub(crate) struct Ledger {
     tasks: mpsc::Sender<Task>,
     epoch: i64,
     boot: String,
+    /// Where a test lets the process "die": the commit stands or not, and whoever asked never goes on.
     #[cfg(test)]
-    pub(super) halt: Option<std::sync::Arc<super::reap::Halt>>,
+    pub(crate) halt: Option<std::sync::Arc<crate::agent::resources::tests::Halt>>,
 }
 
 impl Ledger {

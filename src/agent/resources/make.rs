@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use snapscan_cloud::ec2::{
-    AttachVolume, CopySnapshot, CreateSnapshot, CreateSnapshots, CreateVolume, DescribeVolumes, Find, ShareSnapshot,
-    Snapshot,
+    AttachVolume, CopySnapshot, CreateSnapshot, CreateSnapshots, CreateVolume, DescribeVolumes, Find,
+    ShareSnapshot, Snapshot,
 };
 use snapscan_cloud::owned::Marks;
 use snapscan_cloud::service::Purpose;
@@ -151,7 +151,7 @@ impl Resources {
     }
 
     fn new_intent(&self, at: &Place, kind: Kind, sources: Vec<String>, about: &str) -> NewIntent {
-        let expected = if kind == Kind::Set { sources.len() } else { 1 };
+        let expected = if kind == Kind::Set { u32::try_from(sources.len()).unwrap_or(u32::MAX) } else { 1 };
         NewIntent {
             kind,
             account: at.account.clone(),

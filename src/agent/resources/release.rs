@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use snapscan_cloud::IntentId;
 use snapscan_cloud::service::{Purpose, Scope};
-use snapscan_cloud::{IntentId, Timestamp};
 
 use super::Resources;
 use super::lookup::Looked;
@@ -114,7 +114,9 @@ impl Resources {
         match row.state {
             State::Planned => self.note(row, Event::Dropped).await,
             // Whoever called is gone: what became of it is unknown.
-            State::Called => self.note(row, Event::Lost("the caller did not see the answer".to_owned())).await,
+            State::Called => {
+                self.note(row, Event::Lost("the caller did not see the answer".to_owned())).await
+            }
             State::Bound => self.note(row, Event::Releasing).await,
             State::Unknown | State::Releasing | State::Closed | State::Orphaned => {}
         }

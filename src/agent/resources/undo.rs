@@ -79,7 +79,7 @@ impl Resources {
     }
 
     /// A share goes with its snapshot, an attachment with its volume, where that was ours.
-    async fn is_gone_with_its_source(&self, intent: &Intent) -> bool {
+    pub(super) async fn is_gone_with_its_source(&self, intent: &Intent) -> bool {
         let (Kind::Share | Kind::Attachment, Some(source)) = (intent.kind, intent.sources.first()) else {
             return false;
         };
@@ -100,12 +100,10 @@ impl Resources {
             Kind::Copy => Ours::Snapshot(self.owner.copy(cloud, scope, &expected, &snapshot()?).await?),
             Kind::Volume => Ours::Volume(self.owner.volume(cloud, scope, &expected, &volume()?).await?),
             Kind::Share => {
-                let id = snapshot()?;
-                let owned = self.owned_source(scope, &id).await?;
-                if !self.is_shared(scope, &id, &intent.about).await? {
-                    return Err(absent());
-                }
-                Ours::Share(owned, AccountId::parse(&intent.about).ok_or_else(absent)?)
+                let maker = self.source_maker(id).await?;
+                let with = AccountId::parse(&intent.about).ok_or_else(absent)?;
+                let owned = self.owner.shared(cloud, scope, &maker.expects(), &snapshot()?, &with).await?;
+                Ours::Share(owned, with)
             }
             Kind::Attachment => {
                 let maker = self.source_maker(id).await?;
@@ -115,14 +113,6 @@ impl Resources {
                 Ours::Attachment(owned)
             }
         })
-    }
-
-    async fn owned_source(&self, scope: &Scope, id: &SnapshotId) -> Result<Owned<SnapshotId>, NotOurs> {
-        let maker = self.source_maker(id.as_str()).await?;
-        match maker.kind {
-            Kind::Copy => self.owner.copy(&self.cloud, scope, &maker.expects(), id).await,
-            _ => self.owner.snapshot(&self.cloud, scope, &maker.expects(), id).await,
-        }
     }
 
     async fn source_maker(&self, id: &str) -> Result<Intent, NotOurs> {
@@ -135,9 +125,7 @@ impl Resources {
             Ours::Snapshot(snapshot) => self.cloud.ask(scope, DeleteSnapshot { snapshot }).await,
             Ours::Volume(volume) => self.cloud.ask(scope, DeleteVolume { volume }).await,
             Ours::Share(snapshot, with) => self.cloud.ask(scope, UnshareSnapshot { snapshot, with }).await,
-            Ours::Attachment(attachment) => {
-                self.cloud.ask(scope, DetachVolume { attachment, force }).await
-            }
+            Ours::Attachment(attachment) => self.cloud.ask(scope, DetachVolume { attachment, force }).await,
         }
     }
 
