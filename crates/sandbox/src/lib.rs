@@ -17,10 +17,12 @@
 #![forbid(unsafe_code)]
 
 pub mod blocks;
+mod child;
 pub mod cover;
 pub mod error;
 pub mod inspect;
 pub mod look;
+mod parent;
 pub mod target;
 pub mod watch;
 
