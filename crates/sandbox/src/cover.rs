@@ -84,6 +84,10 @@ fn met(place: &Place) -> Coverage {
         Met::Truncated(why) if place.level == machine::Level::Filesystem && place.fs.is_none() => {
             Coverage { status: Status::Failed, ..because(Reason::ImageTruncated, why) }
         }
+        Met::Refused(why) if place.level == machine::Level::Filesystem && place.fs.is_none() => {
+            Coverage { status: Status::Failed, ..because(Reason::BudgetExhausted, why) }
+        }
+        Met::Refused(why) => because(Reason::BudgetExhausted, why),
         Met::Truncated(why) => because(Reason::ImageTruncated, why),
         Met::Damaged(why) => because(Reason::FilesystemDamaged, why),
         Met::Unsupported(what) => because(Reason::UnsupportedFeature, what),

@@ -34,6 +34,8 @@ pub enum Met {
     Unsupported(String),
     /// Its bytes could not be had.
     Unreadable(String),
+    /// Its bytes were refused: a budget is used up.
+    Refused(String),
     /// Its journal could not be applied.
     NotReplayed(String),
     /// A known signature that no reader is for: its class, with blkid's name.
@@ -88,6 +90,7 @@ impl Met {
     pub fn of(error: &Error) -> Met {
         match error {
             Error::Source(SourceError::PastEnd { .. }) => Met::Truncated(error.to_string()),
+            Error::Source(SourceError::Refused(_)) => Met::Refused(error.to_string()),
             Error::Source(_) | Error::PermissionDenied => Met::Unreadable(error.to_string()),
             Error::Unsupported(what) => Met::Unsupported(what.clone()),
             _ => Met::Damaged(error.to_string()),

@@ -26,6 +26,7 @@ fn each_thing_that_can_be_met_has_its_status_code_and_weight() {
         (Met::Damaged(text()), Failed, Some(Reason::FilesystemDamaged), Matters),
         (Met::Unsupported(text()), Failed, Some(Reason::UnsupportedFeature), Matters),
         (Met::Unreadable(text()), Failed, Some(Reason::SourceUnreadable), Matters),
+        (Met::Refused(text()), Failed, Some(Reason::BudgetExhausted), Matters),
         (Met::NotReplayed(text()), Partial, Some(Reason::JournalNotReplayed), Matters),
         (Met::Known(Class::Vfat, "vfat"), Skipped, Some(Reason::UnsupportedVfat), Matters),
         (Met::Known(Class::Luks, "crypto_LUKS"), Skipped, Some(Reason::UnsupportedLuks), Matters),
