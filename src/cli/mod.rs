@@ -3,7 +3,9 @@
 
 mod cat;
 mod explain;
+mod ledger;
 mod ls;
+mod reap;
 mod scan;
 
 pub(crate) use scan::Format;
@@ -38,6 +40,10 @@ enum Command {
     Ls(ls::LsArgs),
     /// Write the content of a file of a machine to standard output
     Cat(cat::CatArgs),
+    /// List what the agent made in a cloud, and what of it is left
+    Ledger(ledger::LedgerArgs),
+    /// Take away what a dead agent left in a cloud
+    Reap(reap::ReapArgs),
     /// Say what a reason code means and what to do about it
     Explain(explain::ExplainArgs),
 }
@@ -49,7 +55,23 @@ impl Cli {
             Command::Scan(args) => args.run(),
             Command::Ls(args) => args.run(),
             Command::Cat(args) => args.run(),
+            Command::Ledger(args) => args.run(),
+            Command::Reap(args) => args.run(),
             Command::Explain(args) => args.run(),
         }
     }
+}
+
+/// Does something that waits, on this thread alone.
+fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::new(format!("cannot start: {error}"), "check the limits of the process: `ulimit -a`")
+    })?;
+    Ok(runtime.block_on(work))
+}
+
+/// Writes to standard output. Nobody reading on is no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let _closed = std::io::stdout().write_all(text.as_bytes());
 }

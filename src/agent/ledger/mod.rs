@@ -15,12 +15,14 @@
 //! | [`intents`], [`rows`] | what was asked for, what came of it, what of it is still there? |
 //! | [`jobs`] | was this message seen before, and how far did it come? |
 //! | [`budget`] | what was spent today? |
+//! | [`lock`] | is an agent at work? |
 //! | [`reap`] | rings 2 and 3: what a process that is gone left behind |
 
 mod budget;
 mod event;
 mod intents;
 mod jobs;
+mod lock;
 pub(crate) mod reap;
 mod rows;
 mod store;
@@ -28,4 +30,5 @@ mod store;
 pub(crate) use event::{Event, Kind, State, Trouble};
 pub(crate) use intents::{APART, Intent, Made, NewIntent, Tally};
 pub(crate) use jobs::{JobRow, JobState, Seen};
+pub(crate) use lock::Lock;
 pub(crate) use store::{Error, Ledger, Opening};

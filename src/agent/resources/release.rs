@@ -30,6 +30,8 @@ pub(crate) struct Released {
     pub(crate) held: usize,
     /// Those among the rows that are left that somebody must look at.
     pub(crate) loud: usize,
+    /// What is gone now: its kind and id.
+    pub(crate) taken: Vec<String>,
     /// The rows that are left.
     pub(crate) left: Vec<Left>,
 }
@@ -75,8 +77,7 @@ impl Resources {
     /// Takes away what these rows made; newest first, as they come.
     pub(crate) async fn release_rows(&self, mut rows: Vec<Intent>) -> Released {
         let until = self.cloud.clock.now().plus(PATIENCE);
-        let before: usize = rows.iter().map(|row| row.held().count()).sum::<usize>();
-        let known: usize = rows.iter().map(|row| row.made.len()).sum();
+        let before: HashSet<_> = rows.iter().flat_map(gone).collect();
         let mut steps: HashMap<IntentId, Step> = HashMap::new();
         loop {
             let mut attached = HashSet::new();
@@ -95,10 +96,8 @@ impl Resources {
             }
             self.cloud.clock.sleep(PAUSE).await;
         }
-        // Things that only a lookup brought to light count among those that were there before.
-        let found = rows.iter().map(|row| row.made.len()).sum::<usize>() - known;
-        let left = rows.iter().map(|row| row.held().count()).sum::<usize>();
-        account(&rows, &steps, before + found - left)
+        let taken = rows.iter().flat_map(gone).filter(|one| !before.contains(one)).collect();
+        account(&rows, &steps, taken)
     }
 
     /// One step towards the end of a row.
@@ -207,9 +206,15 @@ impl Resources {
     }
 }
 
+/// What of a row is gone: kind and id.
+fn gone(row: &Intent) -> Vec<String> {
+    let gone = row.made.iter().filter(|made| made.gone.is_some());
+    gone.map(|made| format!("{} {}", row.kind.name(), made.id)).collect()
+}
+
 /// Counts what is left.
-fn account(rows: &[Intent], steps: &HashMap<IntentId, Step>, released: usize) -> Released {
-    let mut sum = Released { released, ..Released::default() };
+fn account(rows: &[Intent], steps: &HashMap<IntentId, Step>, taken: Vec<String>) -> Released {
+    let mut sum = Released { released: taken.len(), taken, ..Released::default() };
     for row in rows.iter().filter(|row| row.state != State::Closed) {
         let ids: Vec<_> = row.held().map(|made| made.id.clone()).collect();
         sum.held += ids.len().max(1);
