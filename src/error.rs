@@ -77,6 +77,12 @@ impl From<snapscan_sandbox::Error> for Failure {
             Error::Path { .. } => "`snapscan ls -l` shows what it is",
             Error::Output(_) => "check the space and permissions where the output goes",
             Error::Threads { .. } => "use fewer with --threads",
+            Error::Worker { .. } => {
+                "nothing was read; `snapscan doctor` says what this host lets a worker do"
+            }
+            Error::Confinement { .. } => {
+                "`snapscan doctor` says what this host lacks; `sandbox.require = \"possible\"` works without it"
+            }
         };
         Failure::new(error.to_string(), help)
     }

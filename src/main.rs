@@ -17,6 +17,10 @@ mod secret;
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
+    // Before any thread, runtime or configuration: a worker has none of them.
+    if let Some(code) = snapscan_sandbox::child::entry() {
+        return code;
+    }
     let code = match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(failure) => failure.report(),

@@ -51,4 +51,21 @@ pub enum Error {
         /// What the system answered.
         why: String,
     },
+    /// The worker could not be started.
+    #[error("cannot start the worker: {doing}: {why}")]
+    Worker {
+        /// What was being done.
+        doing: &'static str,
+        /// What was met.
+        why: String,
+    },
+    /// Barriers that are demanded do not stand.
+    #[error(
+        "the sandbox is not whole, so nothing was read: {}",
+        missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Confinement {
+        /// Those that do not stand.
+        missing: Vec<crate::policy::Barrier>,
+    },
 }

@@ -12,17 +12,21 @@
 //! | [`inspect`](mod@inspect) | how does a target become a report? |
 //! | [`cover`] | what does what was met on the disks mean for coverage? |
 //! | [`look`] | how are names and content shown to a person? |
+//! | [`policy`] | what is a worker kept from, and why? |
+//! | [`parent`] | how is a worker started and looked at from outside? |
+//! | [`child`] | how does a worker confine itself? |
 //! | [`watch`] | how far is it? |
 //! | [`error`] | what can go wrong as a whole? |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod blocks;
-mod child;
+pub mod child;
 pub mod cover;
 pub mod error;
 pub mod inspect;
 pub mod look;
-mod parent;
+pub mod parent;
+pub mod policy;
 pub mod target;
 pub mod watch;
 

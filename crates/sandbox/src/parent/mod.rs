@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The agent's half: what stays outside of the confined process.
+//! The parent's half: starts workers, looks at them from outside, and believes nothing they say.
 
 pub(crate) mod cache;
 pub(crate) mod flight;
+pub mod process;
 pub(crate) mod serve;
+pub mod spawn;
+mod spawner;
+mod verify;
