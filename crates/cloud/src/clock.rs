@@ -79,6 +79,11 @@ impl Clock {
         duration / self.speed
     }
 
+    /// What another process needs for the same clock: its epoch in milliseconds since 1970, and its speed.
+    pub fn shared(&self) -> (u64, u32) {
+        (self.epoch, self.speed)
+    }
+
     /// How many of its seconds pass in one of the wall's.
     pub fn speed(&self) -> u32 {
         self.speed

@@ -23,6 +23,7 @@ pub(super) fn duplicate(source: &Path, target: &Path, size_gib: u64) -> io::Resu
     let length = size_gib.saturating_mul(GIB);
     match fs::symlink_metadata(source) {
         Ok(file) if file.is_file() && file.permissions().mode() & 0o222 == 0 && file.len() == length => {
+            absent(target)?;
             if fs::hard_link(source, target).is_ok() {
                 return Ok(());
             }
@@ -44,8 +45,21 @@ pub(super) fn place(source: &Path, target: &Path, size_gib: u64) -> io::Result<(
     finish(&target, size_gib.saturating_mul(GIB))
 }
 
+/// Makes a file of its own: one of that name may be a link to bytes that others need, left by a call that never ended.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    absent(path)?;
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Removes a file, if there is one.
+///
+/// # Errors
+/// What the system answers.
+pub(super) fn absent(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Sets the length, takes write permission away, and waits for the disk.

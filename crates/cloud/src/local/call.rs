@@ -51,6 +51,8 @@ pub(super) struct Turn<'a> {
     pub(super) action: Action,
     /// What to note in the log beside the call's own result.
     pub(super) happened: Vec<Happened>,
+    /// Files that are removed once the transaction is committed: before that, the thing is still there.
+    pub(super) dropped: Vec<PathBuf>,
 }
 
 impl Turn<'_> {
@@ -173,10 +175,7 @@ impl Turn<'_> {
 
     /// A new id of a kind, such as `snap-`.
     pub(super) fn new_id(&self, prefix: &str) -> Said<String> {
-        let number = store::number(self.tx, prefix)?;
-        let digest = Sha256::digest(format!("{prefix}{number}"));
-        let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("{prefix}0{digits}"))
+        Ok(numbered_id(prefix, store::number(self.tx, prefix)?))
     }
 
     /// Is this thing in the region that is asked?
@@ -292,4 +291,11 @@ impl Turn<'_> {
 /// Milliseconds as seconds.
 pub(super) fn seconds(milliseconds: u64) -> Timestamp {
     Timestamp(store::signed(milliseconds / 1000))
+}
+
+/// The id of a kind with this number.
+pub(super) fn numbered_id(prefix: &str, number: u64) -> String {
+    let digest = Sha256::digest(format!("{prefix}{number}"));
+    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{prefix}0{digits}")
 }

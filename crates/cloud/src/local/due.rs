@@ -3,18 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::{fs, io};
 
-use super::call::{Said, Turn};
+use super::bytes::absent;
+use super::call::{Said, Turn, numbered_id};
 use super::events::EventKind;
 use super::records::{SnapshotRecord, VolumeRecord};
 use super::store;
 use crate::VolumeId;
 
+/// Ids that one call may have taken before it was cut off: those of the volumes of one instance.
+const ABOUT_TO: u64 = 128;
+
 impl Turn<'_> {
     /// Does what is due: deletions that waited, volumes whose key cannot be used, attachments and detachments.
-    pub(super) fn settle(&self) -> Said<()> {
+    pub(super) fn settle(&mut self) -> Said<()> {
         for snapshot in store::due::<SnapshotRecord>(self.tx, self.now)? {
             self.drop_snapshot(&snapshot)?;
             let size = snapshot.size_gib;
@@ -26,8 +29,9 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn settle_volume(&self, mut volume: VolumeRecord) -> Said<()> {
-        let (host, size) = (&self.world.settings.host.instance, volume.size_gib);
+    fn settle_volume(&mut self, mut volume: VolumeRecord) -> Said<()> {
+        let (world, size) = (self.world, volume.size_gib);
+        let host = &world.settings.host.instance;
         for (at, why) in [(volume.ghost, "kms:Decrypt"), (volume.deleted, "ec2:DeleteVolume")] {
             if let Some(at) = at.filter(|at| *at <= self.now) {
                 self.drop_volume(&volume)?;
@@ -64,7 +68,7 @@ impl Turn<'_> {
 
     /// Lets a device disappear.
     fn hide(&self, id: &VolumeId) -> io::Result<()> {
-        remove(&self.folder.join("devices").join(id.serial()))
+        absent(&self.folder.join("devices").join(id.serial()))
     }
 
     /// Sets right what a process left behind that ended within a call: bytes of things that were never kept, or are gone,
@@ -72,9 +76,8 @@ impl Turn<'_> {
     pub(super) fn mend(&self) -> Said<()> {
         let snapshots = store::all::<SnapshotRecord>(self.tx, self.world)?;
         let volumes = store::all::<VolumeRecord>(self.tx, self.world)?;
-        sweep(&self.folder.join("snapshots"), &|id| snapshots.contains_key(id))?;
-        // Files that nobody mentions may be meant for later: only ids of our own making are swept.
-        sweep(&self.folder.join("volumes"), &|id| volumes.contains_key(id))?;
+        self.sweep("snapshots", "snap-", &|id| snapshots.contains_key(id))?;
+        self.sweep("volumes", "vol-", &|id| volumes.contains_key(id))?;
         let host = &self.world.settings.host.instance;
         let attached = |volume: &&VolumeRecord| {
             volume.attachment.as_ref().is_some_and(|at| at.instance == *host && at.shown)
@@ -84,35 +87,20 @@ impl Turn<'_> {
         for entry in fs::read_dir(self.folder.join("devices"))? {
             let entry = entry?;
             if !serials.contains(entry.file_name().to_string_lossy().as_ref()) {
-                remove(&entry.path())?;
+                absent(&entry.path())?;
             }
         }
         attached.iter().try_for_each(|volume| self.show(&volume.id))?;
         self.adopt_objects()
     }
-}
 
-/// Removes the bytes of made things that are not there.
-fn sweep(folder: &Path, is_there: &dyn Fn(&str) -> bool) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_suffix(".img"));
-        if id.is_some_and(|id| is_made(id) && !is_there(id)) {
-            remove(&entry.path())?;
+    /// Removes the bytes of things that are not there, of ids that this cloud gave or was about to give; other files are
+    /// somebody's.
+    fn sweep(&self, folder: &str, prefix: &str, is_there: &dyn Fn(&str) -> bool) -> Said<()> {
+        let last = store::last_number(self.tx, prefix)?.saturating_add(ABOUT_TO);
+        for id in (1..=last).map(|number| numbered_id(prefix, number)).filter(|id| !is_there(id)) {
+            absent(&self.folder.join(folder).join(format!("{id}.img")))?;
         }
-    }
-    Ok(())
-}
-
-/// True if an id is one that this cloud gave: seventeen digits, the first of them 0.
-fn is_made(id: &str) -> bool {
-    id.split_once('-').is_some_and(|(_, digits)| digits.len() == 17 && digits.starts_with('0'))
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Ok(())
     }
 }

@@ -189,16 +189,26 @@ impl Inner {
         database.pragma_update(None, "synchronous", mode)?;
         let tx = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let now = self.clock.milliseconds();
-        let mut turn =
-            Turn { tx: &tx, world, folder: &self.folder, now, scope, action, happened: Vec::new() };
+        let mut turn = Turn {
+            tx: &tx,
+            world,
+            folder: &self.folder,
+            now,
+            scope,
+            action,
+            happened: Vec::new(),
+            dropped: Vec::new(),
+        };
         turn.settle()?;
+        let settled = turn.dropped.len();
         tx.execute_batch("SAVEPOINT call")?;
         let result = work(&mut turn);
-        let mut happened = turn.happened;
+        let (mut happened, mut dropped) = (turn.happened, turn.dropped);
         let refused = result.as_ref().err().map(|refusal| refusal.code.as_str());
         if refused.is_some() {
             tx.execute_batch("ROLLBACK TO call")?;
             happened.clear();
+            dropped.truncate(settled);
         }
         if happened.is_empty() && logged {
             let kind = if refused.is_some() { EventKind::Refused } else { EventKind::Answered };
@@ -211,6 +221,8 @@ impl Inner {
             events::count(&tx, scope, action)?;
         }
         tx.commit()?;
+        // What is left behind here is swept when the cloud is opened again.
+        dropped.iter().for_each(|path| drop(fs::remove_file(path)));
         result
     }
 

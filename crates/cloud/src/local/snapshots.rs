@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How EC2 answers about snapshots: making, finding, deleting them.
 
-use std::fs;
-
 use rusqlite::OptionalExtension;
 
 use super::bytes;
@@ -250,9 +248,9 @@ impl Turn<'_> {
     }
 
     /// Removes a snapshot and its bytes.
-    pub(super) fn drop_snapshot(&self, record: &SnapshotRecord) -> Said<()> {
+    pub(super) fn drop_snapshot(&mut self, record: &SnapshotRecord) -> Said<()> {
         store::remove::<SnapshotRecord>(self.tx, self.world, record.id.as_str())?;
-        let _ = fs::remove_file(self.snapshot_path(&record.id));
+        self.dropped.push(self.snapshot_path(&record.id));
         Ok(())
     }
 }

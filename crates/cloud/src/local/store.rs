@@ -199,6 +199,13 @@ pub(super) fn number(tx: &Transaction<'_>, name: &str) -> rusqlite::Result<u64> 
     tx.query_row("SELECT value FROM numbers WHERE name = ?1", [name], |row| row.get(0)).map(unsigned)
 }
 
+/// The last number of a name that was given; 0 if none was.
+pub(super) fn last_number(tx: &Transaction<'_>, name: &str) -> rusqlite::Result<u64> {
+    let last =
+        tx.query_row("SELECT value FROM numbers WHERE name = ?1", [name], |row| row.get(0)).optional()?;
+    Ok(unsigned(last.unwrap_or(0)))
+}
+
 fn parse<T: DeserializeOwned>(body: &str) -> rusqlite::Result<T> {
     serde_json::from_str(body).map_err(wrap)
 }

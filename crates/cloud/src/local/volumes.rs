@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How EC2 answers about volumes: making, attaching, detaching, deleting them.
 
-use std::fs;
-
 use rusqlite::{OptionalExtension, params};
 
 use super::bytes;
@@ -253,9 +251,9 @@ impl Turn<'_> {
     }
 
     /// Removes a volume and its bytes.
-    pub(super) fn drop_volume(&self, volume: &VolumeRecord) -> Said<()> {
+    pub(super) fn drop_volume(&mut self, volume: &VolumeRecord) -> Said<()> {
         store::remove::<VolumeRecord>(self.tx, self.world, volume.id.as_str())?;
-        let _ = fs::remove_file(self.volume_path(&volume.id));
+        self.dropped.push(self.volume_path(&volume.id));
         Ok(())
     }
 }

@@ -327,13 +327,34 @@ async fn long_lists_come_in_pages() {
 async fn what_was_made_is_there_after_the_cloud_is_opened_again() {
     let world = World::new();
     let snapshot = world.completed().await;
-    let left = world.path().join("snapshots/snap-0ffffffffffffffff.img");
-    File::create(&left).expect("what a process left behind");
+    let left = world.path().join(format!("snapshots/{}.img", super::super::call::numbered_id("snap-", 2)));
+    let kept = world.path().join("snapshots/snap-0ffffffffffffffff.img");
+    File::create(&left).expect("what a call left behind");
+    File::create(&kept).expect("what somebody put there");
     let clock = world.cloud.clock;
     let again = Local::with_clock(&world.path(), clock).expect("it opens");
     let cloud = Cloud { service: Arc::new(again), clock };
     let request = DescribeSnapshots { find: Find::Ids(vec![snapshot]), token: None };
     let found = cloud.ask(&scope(TARGET, Purpose::Read), request).await.expect("a page");
     assert_eq!(found.items.len(), 1);
-    assert!(!left.exists());
+    assert!(!left.exists() && kept.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_may_be_written_is_copied_and_one_that_may_not_is_linked() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let world = World::new();
+    let path = |kind: &str, id: &str| world.path().join(kind).join(format!("{id}.img"));
+    let writable = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(path("volumes", DATA), writable).expect("permissions");
+    let linked = world.completed().await;
+    let copied = world.snapshot(DATA).await.expect("a snapshot").id;
+    world.seconds(5).await;
+    let inode = |path: std::path::PathBuf| std::fs::metadata(path).expect("a file").ino();
+    assert_eq!(inode(path("volumes", ROOT)), inode(path("snapshots", linked.as_str())));
+    assert_ne!(inode(path("volumes", DATA)), inode(path("snapshots", copied.as_str())));
+    let file = File::options().write(true).open(path("volumes", DATA)).expect("a volume");
+    file.write_all_at(&[1; 512], 3 * 512 * 1024).expect("what comes after the snapshot");
+    let page = world.ask(TARGET, Purpose::Read, list(&copied, None)).await.expect("a page");
+    assert_eq!(page.blocks.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 5]);
 }
