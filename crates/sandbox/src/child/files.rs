@@ -5,7 +5,7 @@
 //! they move up, and `/dev/null` takes their places, so that no stray print reaches a socket.
 #![expect(unsafe_code, reason = "close_range(2) has no safe wrapper")]
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -27,7 +27,25 @@ pub(super) struct Handed {
 pub(super) fn close_others() -> Result<(), String> {
     // SAFETY: this runs before anything here has opened a descriptor, so nobody owns one of those that are closed.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, FIRST, u32::MAX, 0) };
-    if answer == 0 { Ok(()) } else { Err(format!("close_range: {}", io::Error::last_os_error())) }
+    match io::Error::last_os_error() {
+        _ if answer == 0 => Ok(()),
+        error if error.raw_os_error() == Some(libc::ENOSYS) => {
+            close_listed().map_err(|e| format!("closing: {e}"))
+        }
+        error => Err(format!("close_range: {error}")),
+    }
+}
+
+/// The same for kernels before 5.9, as `/proc` lists them.
+fn close_listed() -> io::Result<()> {
+    let listed = fs::read_dir("/proc/self/fd")?;
+    let numbers: Vec<i32> =
+        listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|number| number.unsigned_abs() >= FIRST) {
+        // SAFETY: as above; the one by which they were listed is closed already, which the kernel answers so.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
 }
 
 /// Takes what was handed over.

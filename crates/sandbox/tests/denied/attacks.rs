@@ -120,7 +120,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack("signal-thread", |seen| call(libc::SYS_tgkill, [seen.parent, seen.parent, 0, 0, 0]), Says(REFUSED)),
     alone("signal-landlock", NO_CALLS, |seen| call(libc::SYS_kill, [seen.parent, 0, 0, 0, 0]), Says(REFUSED)),
     // The rest of the kernel.
-    attack("ioctl", |_| call(libc::SYS_ioctl, [0, libc::TCGETS as u64, 0, 0, 0]), Says(REFUSED)),
+    attack("ioctl", |_| call(libc::SYS_ioctl, [0, libc::TCGETS, 0, 0, 0]), Says(REFUSED)),
     attack("io-uring", |_| call(libc::SYS_io_uring_setup, [1, 0, 0, 0, 0]), Killed(SIGSYS)),
     attack("userfaultfd", |_| call(libc::SYS_userfaultfd, [0; 5]), Killed(SIGSYS)),
     attack("keyring", |_| call(libc::SYS_keyctl, [0; 5]), Killed(SIGSYS)),

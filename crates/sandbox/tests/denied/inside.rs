@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
@@ -32,8 +32,10 @@ pub(crate) struct Seen {
 /// The worker: reads one line (what to try, port, process, segment), tries it, answers with a line.
 pub(crate) fn run(seat: Seat) -> ExitCode {
     let mut line = String::new();
-    if BufReader::with_capacity(256, &seat.records).read_line(&mut line).is_err() {
-        return ExitCode::FAILURE;
+    // Byte by byte: what comes after the line may be a message with descriptors.
+    let mut byte = [0];
+    while (&seat.records).read_exact(&mut byte).is_ok() && byte != *b"\n" {
+        line.push(char::from(byte[0]));
     }
     let mut words = line.split_whitespace();
     let name = words.next().unwrap_or_default().to_owned();
@@ -210,7 +212,7 @@ fn pool(seat: &Seat) -> String {
         all_there.wait();
         let seed = context.index() as u64;
         let mut numbers: Vec<u64> =
-            (0..1 << 19).map(|n: u64| (n ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+            (0..1 << 20).map(|n: u64| (n ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         numbers.sort_unstable();
         let words: Vec<String> = numbers.iter().step_by(64).map(u64::to_string).collect();
         words.len() as u64

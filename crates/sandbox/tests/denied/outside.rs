@@ -30,7 +30,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    fn new() -> Scene {
+    pub(crate) fn new() -> Scene {
         let folder = tempfile::tempdir().unwrap();
         let below = folder.path().join("below");
         fs::create_dir(&below).unwrap();
@@ -65,6 +65,10 @@ impl Scene {
     /// Sends a worker what it is to do, and returns what it says: nothing if it ends.
     pub(crate) fn ask(&self, worker: &Worker, what: &str) -> String {
         self.tell(worker, what);
+        self.heard(worker)
+    }
+
+    pub(crate) fn heard(&self, worker: &Worker) -> String {
         let mut line = String::new();
         BufReader::new(&worker.records).read_line(&mut line).unwrap_or_default();
         line.trim_end().to_owned()
@@ -130,7 +134,6 @@ fn attempt(scene: &Scene, attack: &Attack) -> Result<String, String> {
         setup.cpu = Duration::from_secs(1);
     }
     let worker = spawn(&setup).map_err(|error| error.to_string())?;
-    // A barrier that the kernel does not have cannot be shown by what stands alone.
     let said = scene.ask(&worker, attack.name);
     let ended = worker.wait().map_err(|error| error.to_string())?;
     match (&attack.expect, ended.exit) {
