@@ -78,7 +78,8 @@ impl Answer {
             Answer::Refused(Refusal::Unavailable(text)) => (3, 2, text.as_str()),
             Answer::Refused(Refusal::Cancelled) => (3, 3, ""),
         };
-        let text = text.get(..text.floor_char_boundary(WHY)).unwrap_or(text).as_bytes();
+        let cut = (0..=WHY.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let text = text.get(..cut).unwrap_or("").as_bytes();
         to.extend(encode(word, why, u16::try_from(text.len()).unwrap_or(0), wanted));
         to.extend(text);
     }
