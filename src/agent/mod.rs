@@ -3,6 +3,7 @@
 
 pub(crate) mod boundary;
 pub(crate) mod context;
+pub(crate) mod direct;
 pub(crate) mod ledger;
 pub(crate) mod resources;
 pub(crate) mod stop;
