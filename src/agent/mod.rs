@@ -7,3 +7,4 @@ pub(crate) mod direct;
 pub(crate) mod ledger;
 pub(crate) mod resources;
 pub(crate) mod stop;
+pub(crate) mod upload;

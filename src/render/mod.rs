@@ -7,6 +7,8 @@ pub(crate) mod progress;
 mod spdx;
 pub(crate) mod table;
 
+pub(crate) use document::{hex, whole_version};
+
 use snapscan_schema::{Coverage, Level, Reason, Report, Status};
 
 use crate::cli::Format;
