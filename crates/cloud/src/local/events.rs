@@ -153,7 +153,7 @@ pub(super) fn append(
         scope.job,
         action,
         happened.kind.name(),
-        happened.ids.join(" "),
+        happened.ids.join("\n"),
         code,
         signed(happened.size_gib),
     ])?;
@@ -189,7 +189,7 @@ pub fn events(folder: &Path) -> rusqlite::Result<Vec<Event>> {
             job: row.get(5)?,
             action: row.get(6)?,
             kind: EventKind::ALL.into_iter().find(|it| it.name() == kind).unwrap_or(EventKind::Answered),
-            ids: ids.split_whitespace().map(str::to_owned).collect(),
+            ids: ids.lines().map(str::to_owned).collect(),
             code: row.get(9)?,
             size_gib: unsigned(row.get(10)?),
         })

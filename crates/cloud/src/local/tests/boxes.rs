@@ -219,3 +219,27 @@ async fn an_empty_folder_is_an_empty_cloud() {
     let messages = cloud.ask(&scope(SCANNER, Purpose::Scanner), receive(0)).await.expect("an answer");
     assert!(messages.is_empty());
 }
+
+#[tokio::test]
+async fn many_may_open_a_new_folder_at_once_and_work_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workers = (0..8).map(|_| {
+        let path = folder.path().join("new");
+        tokio::task::spawn_blocking(move || Local::open(&path))
+    });
+    let mut sending = tokio::task::JoinSet::new();
+    for worker in workers.collect::<Vec<_>>() {
+        let local = worker.await.expect("it ends").expect("it opens");
+        sending.spawn(async move {
+            let clock = local.clock();
+            let cloud = Cloud { service: Arc::new(local), clock };
+            for _ in 0..5 {
+                let message = Send { body: "job".to_owned(), delay: Duration::ZERO };
+                cloud.ask(&scope(SCANNER, Purpose::Scanner), message).await.expect("it is sent");
+            }
+        });
+    }
+    sending.join_all().await;
+    let sent = events(&folder.path().join("new")).expect("a log");
+    assert_eq!(sent.iter().filter(|event| event.kind == EventKind::Made).count(), 40);
+}
