@@ -65,6 +65,7 @@ pub(crate) struct Resources {
     /// The scanner itself.
     pub(crate) host: HostFacts,
     waits: wait::Waits,
+    turns: release::Turns,
 }
 
 /// Why something was not made, or not as it should be.
@@ -134,7 +135,7 @@ impl Resources {
     /// All that is made goes through this value and its clones.
     pub(crate) fn new(cloud: Cloud, owner: Arc<Owner>, ledger: Ledger, host: HostFacts) -> Self {
         let waits = wait::Waits::new(cloud.clone());
-        Self { cloud, owner, ledger, host, waits }
+        Self { cloud, owner, ledger, host, waits, turns: release::Turns::default() }
     }
 
     /// Where the scanner's own volumes are made.

@@ -86,7 +86,7 @@ pub(crate) struct Made {
     pub(crate) seen: Option<Timestamp>,
     /// When the service accepted its deletion.
     pub(crate) deleted: Option<Timestamp>,
-    /// Since when it has not been there, each time that somebody looked.
+    /// Since when it has been missing, each time that somebody looked and that counted.
     pub(crate) absent: Option<Timestamp>,
     /// When it was known to be gone for good.
     pub(crate) gone: Option<Timestamp>,
@@ -188,8 +188,12 @@ impl Intent {
             }
             Event::Deleted(id, at) => self.thing(id)?.deleted = Some(*at),
             Event::Absent(id, at) => {
+                let is_late = *at >= self.deadline.plus(self.kind.grace());
                 let made = self.thing(id)?;
-                made.absent = made.absent.or(Some(*at));
+                // That a thing is missing which nobody ever saw proves nothing before the call is long past.
+                if made.seen.is_some() || made.deleted.is_some() || is_late {
+                    made.absent = made.absent.or(Some(*at));
+                }
             }
             Event::Gone(id, at) => self.thing(id)?.gone = Some(*at),
             Event::Troubled(trouble, why, at) => {

@@ -17,7 +17,7 @@ pub(crate) async fn reap(resources: &Resources, epoch: i64) -> Result<Released, 
         return Ok(Released::default());
     }
     tracing::info!(rows = rows.len(), epoch, "reap_started");
-    let reaped = resources.release_rows(rows).await;
+    let reaped = resources.release_jobs(rows).await;
     tracing::info!(released = reaped.released, held = reaped.held, loud = reaped.loud, "reap_finished");
     Ok(reaped)
 }

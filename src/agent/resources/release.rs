@@ -3,11 +3,13 @@
 //!
 //! Works without a ledger that can be written: what it cannot write down it says in the log, and goes on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use snapscan_cloud::IntentId;
 use snapscan_cloud::service::{Purpose, Scope};
+use tokio::task::{JoinError, JoinSet};
 
 use super::Resources;
 use super::lookup::Looked;
@@ -20,6 +22,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(3);
 /// After so long without access nobody tries any more.
 const ORPHANED: i64 = 30 * 86_400;
+
+/// Jobs whose things are taken away at once, beside those that release themselves.
+const AT_ONCE: usize = 8;
+
+/// The jobs that are being released: two at once would trip over each other's rows.
+pub(super) type Turns = Arc<Mutex<HashSet<String>>>;
+
+/// A job's turn to be released, until it is dropped.
+struct Turn {
+    turns: Turns,
+    job: String,
+}
+
+impl Turn {
+    fn take(turns: &Turns, job: &str) -> Option<Self> {
+        let is_free = turns.lock().unwrap_or_else(PoisonError::into_inner).insert(job.to_owned());
+        is_free.then(|| Self { turns: turns.clone(), job: job.to_owned() })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.job);
+    }
+}
 
 /// What a release came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,29 +80,79 @@ pub(crate) struct Left {
     pub(crate) loud: bool,
 }
 
+impl Released {
+    fn add(&mut self, other: Option<Result<Released, JoinError>>) {
+        let Some(Ok(other)) = other else { return };
+        self.released += other.released;
+        self.held += other.held;
+        self.loud += other.loud;
+        self.taken.extend(other.taken);
+        self.left.extend(other.left);
+    }
+}
+
 /// What is left of a row after a step, and whether a few seconds help.
+#[derive(Default)]
 struct Step {
     why: Option<String>,
     is_soon: bool,
+    /// Something of it was seen and is not gone.
+    is_there: bool,
 }
 
 impl Resources {
-    /// Takes away all that the ledger holds for a job. May be called any number of times.
+    /// Takes away all that the ledger holds for a job. May be called any number of times, also for a job whose last
+    /// release is still under way: then nothing is done, and what is held is answered.
+    ///
+    /// # Errors
+    /// What the ledger says when it is read; a release goes on where it cannot be written.
     pub(crate) async fn release(&self, job: &str) -> Result<Released, ledger::Error> {
         let rows = self.ledger.open_of(job).await?;
-        let released = self.release_rows(rows).await;
-        tracing::info!(
-            job,
-            released = released.released,
-            held = released.held,
-            loud = released.loud,
-            "resources_released"
-        );
+        let released = self.release_job(job, rows).await;
+        let Released { released: gone, held, loud, .. } = released;
+        tracing::info!(job, released = gone, held, loud, "resources_released");
         Ok(released)
     }
 
-    /// Takes away what these rows made; newest first, as they come.
-    pub(crate) async fn release_rows(&self, mut rows: Vec<Intent>) -> Released {
+    /// One more step for all that earlier releases could not finish: deletions that show late, lost answers. To be
+    /// called every minute while an agent lives; what a job still uses is not touched.
+    ///
+    /// # Errors
+    /// What the ledger says when it is read.
+    pub(crate) async fn sweep(&self) -> Result<Released, ledger::Error> {
+        Ok(self.release_jobs(self.ledger.open_and_let_go().await?).await)
+    }
+
+    /// Takes away what these rows made, several jobs at a time.
+    pub(crate) async fn release_jobs(&self, rows: Vec<Intent>) -> Released {
+        let mut jobs: BTreeMap<String, Vec<Intent>> = BTreeMap::new();
+        for row in rows {
+            jobs.entry(row.job.clone()).or_default().push(row);
+        }
+        let mut sum = Released::default();
+        let mut tasks = JoinSet::new();
+        for (job, rows) in jobs {
+            if tasks.len() >= AT_ONCE {
+                sum.add(tasks.join_next().await);
+            }
+            let resources = self.clone();
+            tasks.spawn(async move { resources.release_job(&job, rows).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            sum.add(Some(done));
+        }
+        sum
+    }
+
+    async fn release_job(&self, job: &str, rows: Vec<Intent>) -> Released {
+        let Some(_turn) = Turn::take(&self.turns, job) else {
+            return account(&rows, &HashMap::new(), Vec::new());
+        };
+        self.release_rows(rows).await
+    }
+
+    /// Takes away what these rows made, in this order: newest first.
+    async fn release_rows(&self, mut rows: Vec<Intent>) -> Released {
         let until = self.cloud.clock.now().plus(PATIENCE);
         let before: HashSet<_> = rows.iter().flat_map(gone).collect();
         let mut steps: HashMap<IntentId, Step> = HashMap::new();
@@ -83,7 +160,7 @@ impl Resources {
             let mut attached = HashSet::new();
             for row in rows.iter_mut().filter(|row| !row.state.is_final()) {
                 let step = self.settle(row, &attached).await;
-                if row.kind == Kind::Attachment && !row.state.is_final() && row.held().next().is_some() {
+                if row.kind == Kind::Attachment && step.is_there {
                     attached.extend(row.sources.iter().cloned());
                 }
                 steps.insert(row.id.clone(), step);
@@ -108,7 +185,7 @@ impl Resources {
             purpose: Purpose::Release,
             job: row.job.clone(),
         };
-        let mut step = Step { why: None, is_soon: false };
+        let mut step = Step::default();
         let mut trouble = None;
         match row.state {
             State::Planned => self.note(row, Event::Dropped).await,
@@ -141,9 +218,14 @@ impl Resources {
             }
             match self.undo(&scope, row, &thing).await {
                 Undone::Gone => {}
-                Undone::Soon(why) => step = Step { why: Some(why), is_soon: true },
-                Undone::Later(why) => step.why = Some(why),
-                Undone::Loud(what, why) => trouble = Some((what, why)),
+                Undone::Soon(why) => {
+                    (step.why, step.is_soon, step.is_there) = (Some(why), true, true);
+                }
+                Undone::Later(why) => (step.why, step.is_there) = (Some(why), true),
+                Undone::Missing => {
+                    step.why = Some("it is not there, which proves nothing yet".to_owned());
+                }
+                Undone::Loud(what, why) => (trouble, step.is_there) = (Some((what, why)), true),
             }
         }
         self.judge(row, trouble, step).await

@@ -31,6 +31,8 @@ pub(super) enum Undone {
     Soon(String),
     /// Minutes or more: nobody waits for that.
     Later(String),
+    /// It is not there, and nothing proves yet that it will not come.
+    Missing,
     /// Somebody must look.
     Loud(Trouble, String),
 }
@@ -159,14 +161,12 @@ impl Resources {
         let now = self.cloud.clock.now();
         self.note(intent, Event::Absent(id.to_owned(), now)).await;
         let Some(thing) = intent.made.iter().find(|made| made.id == id) else {
-            return Undone::Later("it is not known to the ledger".to_owned());
+            return Undone::Missing;
         };
-        let first = thing.absent.unwrap_or(now);
-        let is_old = thing.seen.is_some() || first >= intent.deadline.plus(intent.kind.grace());
-        if thing.deleted.is_some() || (is_old && now.0 - first.0 >= APART) {
+        if thing.deleted.is_some() || thing.absent.is_some_and(|first| now.0 - first.0 >= APART) {
             return self.gone(intent, id).await;
         }
-        Undone::Later("it is not there, which proves nothing yet".to_owned())
+        Undone::Missing
     }
 
     async fn gone(&self, intent: &mut Intent, id: &str) -> Undone {
