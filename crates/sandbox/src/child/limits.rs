@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "mallopt(3) has no safe wrapper")]
 
 use nix::sys::prctl::{set_dumpable, set_no_new_privs, set_pdeathsig};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 
@@ -40,10 +40,15 @@ pub(super) fn bound(plan: &Plan) -> Result<(), String> {
         (Resource::RLIMIT_FSIZE, 0),
         (Resource::RLIMIT_CORE, 0),
     ];
-    for (resource, limit) in limits {
-        setrlimit(resource, limit, limit).map_err(|errno| format!("{resource:?}: {errno}"))?;
-    }
-    Ok(())
+    limits.into_iter().try_for_each(|(resource, limit)| lower(resource, limit))
+}
+
+/// Lowers a limit for good; one that is lower already stays.
+fn lower(resource: Resource, limit: u64) -> Result<(), String> {
+    let failed = |errno| format!("{resource:?}: {errno}");
+    let (_, hard) = getrlimit(resource).map_err(failed)?;
+    let limit = limit.min(hard);
+    setrlimit(resource, limit, limit).map_err(failed)
 }
 
 /// Nothing that is executed gives more than there is.
@@ -69,5 +74,5 @@ pub(super) fn limit_arenas() {
 
 /// No process nor thread more than there are.
 pub(super) fn no_processes() -> Result<(), String> {
-    setrlimit(Resource::RLIMIT_NPROC, 0, 0).map_err(|errno| format!("RLIMIT_NPROC: {errno}"))
+    lower(Resource::RLIMIT_NPROC, 0)
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, chroot, getgid, getuid, pivot_root, setsid};
@@ -23,7 +24,12 @@ pub(super) fn user() -> Result<(), String> {
         return Ok(());
     }
     let (user, group) = (getuid(), getgid());
-    unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| format!("no user namespace: {errno}"))?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| match errno {
+        // user_namespaces(7) and clone(2): what these two mean here.
+        Errno::ENOSPC => "no user namespace: user.max_user_namespaces allows no more".to_owned(),
+        Errno::EPERM => "no user namespace: this system keeps them from this user".to_owned(),
+        other => format!("no user namespace: {other}"),
+    })?;
     // user_namespaces(7): without a privilege outside, only after setgroups has been given up, and only to oneself.
     let maps = [
         ("/proc/self/setgroups", "deny".to_owned()),

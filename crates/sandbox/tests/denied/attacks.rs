@@ -75,6 +75,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     alone("connect-alone", &[LandlockScopes, SystemCalls], |seen| inside::connect("127.0.0.1", seen.port), Says(&["ENETUNREACH"])),
     alone("metadata-alone", &[LandlockScopes, SystemCalls], |_| inside::connect("169.254.169.254", 80), Says(&["ENETUNREACH"])),
     alone("tcp-landlock", &[Network, SystemCalls], |seen| inside::connect("127.0.0.1", seen.port), Says(&["EACCES"])),
+    // An abstract socket of the parent's, which lives in its network.
+    alone("abstract-alone", &[LandlockScopes, SystemCalls], inside::connect_abstract, Says(&["ECONNREFUSED"])),
+    alone("abstract-landlock", &[Network, SystemCalls], inside::connect_abstract, Says(&["EPERM"])),
     // Other processes' memory.
     attack("shared-memory", |seen| call(libc::SYS_shmget, [seen.segment, 0, 0, 0, 0]), Killed(SIGSYS)),
     alone("shared-memory-alone", NO_CALLS, |seen| call(libc::SYS_shmget, [seen.segment, 0, 0, 0, 0]), Says(&["ENOENT"])),
@@ -88,6 +91,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     attack("namespaces", |_| call(libc::SYS_unshare, [libc::CLONE_NEWUSER as u64, 0, 0, 0, 0]), Killed(SIGSYS)),
     // Files of the host.
     attack("open", |_| inside::open("/etc/passwd"), Says(REFUSED)),
+    attack("open-in-pool", |seen| seen.pool.install(|| inside::open("/etc/passwd")), Says(REFUSED)),
     attack("see-processes", |_| inside::open("/proc/1/status"), Says(REFUSED)),
     attack("create-file", |_| inside::create("/tmp/worker-was-here"), Says(REFUSED)),
     alone("root-alone", &[Landlock, SystemCalls], |_| inside::open("/etc/passwd"), Says(&["ENOENT"])),
@@ -96,6 +100,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     alone("landlock-alone", &[EmptyRoot, SystemCalls], |_| inside::open("/etc/passwd"), Says(&["EACCES"])),
     // A folder that was handed over, and what is not below it.
     below("folder", &[], |seen| inside::below(seen, c"inside", false), Says(&["read inside"])),
+    // What honest code does there, with all that it calls.
+    below("reader", &[], inside::reader, Says(&["inside: 6 bytes, inside"])),
     below("read-file", &[], |seen| inside::below(seen, c"/etc/passwd", false), Says(&["ENOENT", "EACCES"])),
     below("climb", &[], |seen| inside::below(seen, c"../outside", false), Says(&["EACCES"])),
     below("write-below", &[], |seen| inside::below(seen, c"new", true), Says(&["EACCES"])),

@@ -7,6 +7,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,8 @@ use nix::errno::Errno;
 use nix::libc::{self, c_long};
 use rayon::prelude::*;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use snapscan_disk::fs::FileSystem as _;
+use snapscan_disk::fs::kernel::KernelFs;
 use snapscan_sandbox::child::Seat;
 
 use crate::attacks::ATTACKS;
@@ -21,6 +25,7 @@ use crate::attacks::ATTACKS;
 /// What the worker has and was told.
 pub(crate) struct Seen {
     pub(crate) directory: Option<OwnedFd>,
+    pub(crate) pool: rayon::ThreadPool,
     /// Where the parent listens.
     pub(crate) port: u16,
     /// The parent's process.
@@ -49,12 +54,18 @@ pub(crate) fn run(seat: Seat) -> ExitCode {
         _ => match ATTACKS.iter().find(|attack| attack.name == name) {
             Some(attack) => {
                 let port = u16::try_from(port).unwrap_or_default();
-                (attack.run)(&Seen { directory: seat.directory, port, parent, segment })
+                let Seat { records, directory, pool, .. } = seat;
+                let answer = (attack.run)(&Seen { directory, pool, port, parent, segment });
+                return answered(&records, &answer);
             }
             None => "unknown attack".to_owned(),
         },
     };
-    match (&seat.records).write_all(format!("{answer}\n").as_bytes()) {
+    answered(&seat.records, &answer)
+}
+
+fn answered(mut records: &UnixStream, answer: &str) -> ExitCode {
+    match records.write_all(format!("{answer}\n").as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
@@ -107,6 +118,15 @@ pub(crate) fn connect(address: &str, port: u16) -> String {
     said_io(TcpStream::connect_timeout(&(address, port).into(), Duration::from_secs(5)))
 }
 
+/// The parent's abstract socket.
+pub(crate) fn abstract_address(parent: u64) -> io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(format!("snapscan-denied-{parent}"))
+}
+
+pub(crate) fn connect_abstract(seen: &Seen) -> String {
+    said_io(abstract_address(seen.parent).and_then(|address| UnixStream::connect_addr(&address)))
+}
+
 pub(crate) fn mount() -> String {
     let (none, root, tmpfs) = (c"none".as_ptr() as u64, c"/".as_ptr() as u64, c"tmpfs".as_ptr() as u64);
     said(raw(libc::SYS_mount, [none, root, tmpfs, 0, 0]))
@@ -136,6 +156,34 @@ pub(crate) fn below(seen: &Seen, path: &CStr, create: bool) -> String {
         }
         Err(error) => said_io::<()>(Err(error)),
     }
+}
+
+/// The product's own reader of folders: lists, looks, opens and reads, as the inventory does.
+pub(crate) fn reader(seen: &Seen) -> String {
+    let read = || -> snapscan_disk::Result<String> {
+        let folder = seen.directory.as_ref().and_then(|directory| directory.try_clone().ok());
+        let fs = KernelFs::new(folder.ok_or(snapscan_disk::Error::NotADirectory)?)?;
+        let mut names = Vec::new();
+        fs.entries(fs.root(), &mut |entry| {
+            names.extend(entry.map(|entry| (entry.name.to_vec(), entry.node)));
+            std::ops::ControlFlow::Continue(())
+        })?;
+        let mut said = String::new();
+        for (name, node) in names.iter().filter(|(name, _)| name != b"." && name != b"..") {
+            let metadata = fs.metadata(*node)?;
+            let attributes = fs.xattrs(*node)?.len();
+            let file = fs.open(*node)?;
+            let mut content = vec![0; metadata.size as usize];
+            file.read_at(0, &mut content)?;
+            let _runs = file.extents(0..metadata.size)?;
+            let (name, content) = (String::from_utf8_lossy(name), String::from_utf8_lossy(&content));
+            // Writing to a string cannot fail.
+            let _written = write!(said, "{name}: {} bytes, {content}", metadata.size);
+            assert!(attributes < 10);
+        }
+        Ok(said)
+    };
+    read().unwrap_or_else(|error| error.to_string())
 }
 
 /// Takes megabytes until there are no more; the bound here is the 256 MiB of the setup, and what is free of the base.

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitPidFlag, waitpid};
+use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
 use snapscan_sandbox::Error;
 use snapscan_sandbox::parent::process::Exit;
 use snapscan_sandbox::parent::spawn::{Program, Require, Worker, spawn};
@@ -31,6 +32,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("no-worker", |scene, _| no_worker(scene)),
     ("full-refuses", |scene, _| full_refuses(scene)),
     ("possible-says", |scene, _| possible_says(scene)),
+    ("bare-host", |_, _| bare_host()),
     ("undumpable-outside", undumpable),
     ("thread-ends", |scene, _| thread_ends(scene)),
     ("orphan", |_, _| orphan()),
@@ -46,6 +48,9 @@ const LIAR: &str = "liar";
 /// Told to a process that starts a worker, says which, and ends when its standard input does.
 const ORPHANER: &str = "--orphan";
 
+/// Told to a process that takes from itself what namespaces are made with, and then starts workers.
+const BARE: &str = "--bare-host";
+
 /// Is this process a part of one of these tests?
 pub(crate) fn helper(args: &[String]) -> Option<ExitCode> {
     if std::env::args().next().is_some_and(|name| name == LIAR) {
@@ -59,6 +64,13 @@ pub(crate) fn helper(args: &[String]) -> Option<ExitCode> {
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
         // As when it is killed: nothing is dropped.
         std::process::exit(0);
+    }
+    if args.first().is_some_and(|arg| arg == BARE) {
+        match on_bare_host() {
+            Ok(said) => println!("{said}"),
+            Err(why) => println!("FAILED {why}"),
+        }
+        return Some(ExitCode::SUCCESS);
     }
     None
 }
@@ -160,6 +172,52 @@ fn possible_says(scene: &Scene) -> Result<String, String> {
     let worker = spawn(&scene.setup(&[Name::Landlock], false)).map_err(|error| error.to_string())?;
     let landlock = worker.barriers.iter().find(|barrier| barrier.name == Name::Landlock).unwrap();
     right(!landlock.in_force(), landlock.to_string(), || "says that it stands".to_owned())
+}
+
+/// On a host that allows no namespaces nothing starts in full; what is possible still keeps files and network away.
+fn bare_host() -> Result<String, String> {
+    let output = Command::new("/proc/self/exe").arg(BARE).output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    right(output.status.success() && said.starts_with("without"), said.clone(), || {
+        format!("{said} {output:?}")
+    })
+}
+
+fn on_bare_host() -> Result<String, String> {
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).map_err(|errno| errno.to_string())?;
+    for (path, text) in [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("{user} {user} 1")),
+        ("/proc/self/gid_map", format!("{group} {group} 1")),
+        ("/proc/sys/user/max_user_namespaces", "0".to_owned()),
+    ] {
+        fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
+    }
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    // Root gets all again with the next exec, unless the bounding set lacks them.
+    for number in 0..64 {
+        if remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)).is_err() {
+            break;
+        }
+    }
+    set_capabilities(None, sets).map_err(|errno| errno.to_string())?;
+    let scene = Scene::new();
+    let refused = spawn(&scene.setup(&[], false));
+    if !matches!(refused, Err(Error::Confinement { .. })) {
+        return Err(format!("{refused:?}"));
+    }
+    let mut setup = scene.setup(&[], false);
+    setup.require = Require::Possible;
+    let worker = spawn(&setup).map_err(|error| error.to_string())?;
+    let missing: Vec<_> = worker.barriers.iter().filter(|barrier| !barrier.in_force()).collect();
+    let missing: Vec<_> = missing.iter().map(|barrier| barrier.name.to_string()).collect();
+    let opened = scene.ask(&worker, "open");
+    let worker = spawn(&setup).map_err(|error| error.to_string())?;
+    let connected = (scene.ask(&worker, "connect"), worker.wait().map(|ended| ended.exit));
+    let well = opened == "EPERM" && matches!(connected, (_, Ok(Exit::Signal(libc::SIGSYS))));
+    right(well, format!("without {}", missing.join(", ")), || format!("{opened} {connected:?}"))
 }
 
 /// A process of the same user cannot look into it. Root can, by its capability to trace.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use nix::libc;
@@ -22,6 +23,7 @@ pub(crate) const MEMORY: u64 = 256 << 20;
 pub(crate) struct Scene {
     pub(crate) program: Program,
     listener: TcpListener,
+    _abstract_listener: UnixListener,
     segment: u64,
     _folder: tempfile::TempDir,
     pub(crate) directory: File,
@@ -42,12 +44,23 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         // The door that the workers must not find is open.
         TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let address = inside::abstract_address(u64::from(std::process::id())).unwrap();
+        let abstract_listener = UnixListener::bind_addr(&address).unwrap();
+        UnixStream::connect_addr(&address).unwrap();
         let segment = u64::from(std::process::id()) | 0x5CA0_0000;
         let mode = (libc::IPC_CREAT | 0o600) as u64;
         inside::raw(libc::SYS_shmget, [segment, 4096, mode, 0, 0]).unwrap();
         let careless = rustix::io::dup(File::open("/dev/null").unwrap()).unwrap();
         let directory = File::open(&below).unwrap();
-        Scene { program: Program::this(), listener, segment, _folder: folder, directory, _careless: careless }
+        Scene {
+            program: Program::this(),
+            listener,
+            _abstract_listener: abstract_listener,
+            segment,
+            _folder: folder,
+            directory,
+            _careless: careless,
+        }
     }
 
     pub(crate) fn setup<'a>(&'a self, without: &'a [Name], folder: bool) -> Setup<'a> {
