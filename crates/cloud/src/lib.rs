@@ -23,10 +23,12 @@
 //! | [`remote`] | a cloud in another process |
 //! | [`sim`] | latency, quotas, late ids and faults around any cloud |
 //! | [`pace`] | rates per account, region and action |
+//! | [`conformance`] | does a cloud behave as our code relies on? |
 #![forbid(unsafe_code)]
 
 pub mod call;
 pub mod clock;
+pub mod conformance;
 pub mod ebs;
 pub mod ec2;
 pub mod error;

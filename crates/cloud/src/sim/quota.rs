@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::ec2::{AttachVolume, DescribeVolumes};
-use crate::ec2::{CopySnapshot, CreateSnapshot, CreateSnapshots, DescribeInstances, DescribeSnapshots, Find};
+use crate::ec2::{CreateSnapshot, CreateSnapshots, DescribeInstances, DescribeSnapshots, Find};
 use crate::pace::bucket::Bucket;
 use crate::pace::rates::{self, Key, Of};
 use crate::{Answer, Call, Cloud, Error, Scope, SnapshotId, VolumeId};
@@ -161,10 +161,10 @@ pub(super) async fn volumes(cloud: &Cloud, scope: &Scope, call: &Call) -> Result
             let Some(found) = cloud.ask(scope, ask).await?.items.into_iter().next() else {
                 return Ok(vec![]);
             };
-            let is_meant = |device: &str, volume: &VolumeId| {
-                !exclude.contains(volume) && !(*exclude_root && device == found.root_device)
+            let is_left_out = |device: &str, volume: &VolumeId| {
+                exclude.contains(volume) || (*exclude_root && device == found.root_device)
             };
-            let meant = found.disks.iter().filter(|(device, volume)| is_meant(device, volume));
+            let meant = found.disks.iter().filter(|(device, volume)| !is_left_out(device, volume));
             Ok(meant.map(|(_, volume)| volume.clone()).collect())
         }
         _ => Ok(vec![]),
