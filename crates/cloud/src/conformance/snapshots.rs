@@ -12,8 +12,8 @@ use crate::{Class, Purpose, SnapshotId, VolumeId};
 pub(super) async fn make(stage: &Stage<'_>, cases: &mut Cases) -> Option<Set> {
     cases.add("a root among the excluded volumes is refused", "1.1", root_excluded(stage).await);
     let set = cases.add("a set has one snapshot of each volume", "1.1", make_set(stage).await)?;
-    cases.add("tags and description are there from the beginning", "1.5", marked(stage, &set).await);
     cases.add("a second snapshot of a volume within 15 seconds is refused", "1.1", too_early(stage).await);
+    cases.add("tags and description are there from the beginning", "1.5", marked(stage, &set).await);
     cases.add("blocks of a pending snapshot cannot be listed", "1.3", pending(stage, &set).await);
     cases.add("a snapshot completes", "1.1", completes(stage, &set).await);
     cases.add("a member of the set is proved to be ours", "1.9", ours(stage, &set).await);

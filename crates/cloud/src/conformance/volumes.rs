@@ -26,9 +26,8 @@ pub(super) async fn run(stage: &Stage<'_>, cases: &mut Cases, set: &Set) {
     if let (Some(one), Ok(other)) = (&one, &other) {
         of_two(stage, cases, one, other).await;
     }
-    for made in one.iter().chain(&other.ok()) {
-        cases.add("a deleted volume vanishes from lists", "1.2", delete(stage, made).await);
-    }
+    let made: Vec<Made> = one.into_iter().chain(other.ok()).collect();
+    cases.add("deleted volumes vanish from lists", "1.2", delete(stage, &made).await);
     cases.add("a share with the scanner is taken back", "1.1", share(stage, set, false).await);
 }
 
@@ -151,15 +150,17 @@ async fn detach(stage: &Stage<'_>, made: &Made) -> Result<(), Failure> {
     stage.volume_is(&scope, &made.id, "available").await
 }
 
-async fn delete(stage: &Stage<'_>, made: &Made) -> Result<(), Failure> {
+async fn delete(stage: &Stage<'_>, all: &[Made]) -> Result<(), Failure> {
     let scope = stage.service(Purpose::Release);
-    let volume = stage.world.owner.volume(stage.cloud, &scope, &made.expected, &made.id).await?;
-    stage.ask_patiently(&scope, DeleteVolume { volume }).await?;
-    stage
-        .until(&format!("rid of {}", made.id), async || {
-            let found = stage.volumes(&scope, Find::Ids(vec![made.id.clone()])).await?;
-            let is_gone = found.iter().all(|volume| volume.state == "deleted");
-            Ok(is_gone.then_some(()))
-        })
-        .await
+    for made in all {
+        let volume = stage.world.owner.volume(stage.cloud, &scope, &made.expected, &made.id).await?;
+        stage.ask_patiently(&scope, DeleteVolume { volume }).await?;
+        stage
+            .until(&format!("rid of {}", made.id), async || {
+                let found = stage.volumes(&scope, Find::Ids(vec![made.id.clone()])).await?;
+                Ok(found.iter().all(|volume| volume.state == "deleted").then_some(()))
+            })
+            .await?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use crate::{Answer, Call, Error};
 
-/// The ids that were given out lately. Times are milliseconds of one clock.
+/// The ids that were given out. Times are milliseconds of one clock.
 #[derive(Debug, Default)]
 pub(super) struct Late {
     known_from: HashMap<String, u64>,
@@ -26,14 +26,14 @@ impl Late {
 
     /// Leaves out of an answer what is not known yet, and hides for a while what was just made.
     pub(super) fn sees(&mut self, answer: &mut Answer, now: u64, most: Duration, dice: &mut Dice) {
-        self.known_from.retain(|_, from| *from > now);
         match answer {
             Answer::DescribeSnapshots(page) => page.items.retain(|s| !self.is_hidden(s.id.as_str(), now)),
             Answer::DescribeVolumes(page) => page.items.retain(|v| !self.is_hidden(v.id.as_str(), now)),
             answer => {
                 let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
                 for id in made(answer) {
-                    self.known_from.insert(id, now.saturating_add(dice.between(0, most)));
+                    // The same token answers the same id again: what is known stays known.
+                    self.known_from.entry(id).or_insert(now.saturating_add(dice.between(0, most)));
                 }
             }
         }

@@ -64,9 +64,9 @@ impl Used {
         Ok(())
     }
 
-    /// Takes note of the 15 seconds between snapshots of each volume, or refuses.
+    /// Refuses a second snapshot of a volume within 15 seconds.
     pub(super) fn spacing(
-        &mut self,
+        &self,
         quotas: &Quotas,
         call: &Call,
         volumes: &[VolumeId],
@@ -80,13 +80,13 @@ impl Used {
                 format!("The maximum per volume CreateSnapshot request rate has been exceeded: {volume}");
             return Err(Error::of(call.action().name(), "SnapshotCreationPerVolumeRateExceeded", message));
         }
-        self.last.extend(volumes.iter().map(|volume| (volume.clone(), now)));
         Ok(())
     }
 
     /// Takes note of what a call made.
-    pub(super) fn made(&mut self, scope: &Scope, answer: &Answer) {
+    pub(super) fn made(&mut self, scope: &Scope, answer: &Answer, now: u64) {
         let mut snapshot = |of: &VolumeId, id: &SnapshotId| {
+            self.last.insert(of.clone(), now);
             self.of_volume.entry(of.clone()).or_default().push(id.clone());
         };
         match answer {

@@ -103,8 +103,8 @@ impl Service for Sim {
         let mut answer = self.cloud.service.call(scope, call).await?;
         {
             let mut state = self.state();
-            state.used.made(scope, &answer);
             let now = self.cloud.clock.milliseconds();
+            state.used.made(scope, &answer, now);
             state.late.sees(&mut answer, now, self.settings.late, &mut dice);
         }
         match plan.strikes(action, nth, When::After) {
