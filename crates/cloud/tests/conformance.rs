@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The suite of facts over a folder as a cloud: alone, in short pages with late ids, and simulated.
+#![expect(clippy::unwrap_used, reason = "a test that panics is a test that failed")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
