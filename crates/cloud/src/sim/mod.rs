@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Latency, quotas, late ids and faults around any cloud.
+//! Latency, quotas, late ids, old states and faults around any cloud.
 //!
 //! [`Sim`] waits by its cloud's clock, so that under paused time hours pass at once. All that it makes up comes from one
 //! seed, by action and number of the call, so that what other tasks do meanwhile changes nothing. A [`Plan`] of faults
@@ -11,6 +11,7 @@
 //! | `latency` | how long does an action take? |
 //! | `quota` | when is a call refused, and with which code? |
 //! | `late` | which ids does the cloud not know yet? |
+//! | `stale` | which states are older than what was shown before? |
 //! | `fault` | which call fails, before or after it took effect? |
 //! | `dice` | which number comes next? |
 
@@ -20,6 +21,7 @@ mod late;
 mod latency;
 mod quota;
 mod service;
+mod stale;
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,7 @@ use super::fault::{Plan, When};
 use super::late::Late;
 use super::latency::Latency;
 use super::quota::{self, Quotas, Used};
+use super::stale::Stale;
 use crate::{Action, Answer, Call, Cloud, Error, Scope, Service};
 
 /// What is simulated; by default nothing.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub quotas: Option<Quotas>,
     /// For how long at most a new id is unknown.
     pub late: Duration,
+    /// For how long at most a thing's state before the last one may still be shown.
+    pub stale: Duration,
     /// Which calls fail.
     pub plan: Plan,
 }
@@ -38,6 +41,7 @@ pub struct Sim {
 struct State {
     counts: BTreeMap<Action, u64>,
     late: Late,
+    stale: Stale,
     used: Used,
 }
 
@@ -106,6 +110,7 @@ impl Service for Sim {
             let now = self.cloud.clock.milliseconds();
             state.used.made(scope, &answer, now);
             state.late.sees(&mut answer, now, self.settings.late, &mut dice);
+            state.stale.sees(&mut answer, now, self.settings.stale, &mut dice);
         }
         match plan.strikes(action, nth, When::After) {
             Some(error) => Err(error),
