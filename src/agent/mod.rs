@@ -3,8 +3,10 @@
 
 pub(crate) mod boundary;
 pub(crate) mod context;
+pub(crate) mod cost;
 pub(crate) mod direct;
 pub(crate) mod ledger;
+pub(crate) mod metrics;
 pub(crate) mod resources;
 pub(crate) mod stop;
 pub(crate) mod upload;

@@ -126,6 +126,9 @@ pub struct Run {
     pub paths: Vec<Text>,
     /// What was read.
     pub read: Read,
+    /// What it cost until the report was written; absent where no cloud was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Names of fields that are percent-escaped (`paths`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escaped: Vec<String>,
@@ -144,6 +147,29 @@ pub struct Read {
     pub rounds: u64,
     /// Bytes of journal that were live and applied.
     pub journal_bytes: u64,
+}
+
+/// What a scan cost by the price table of the configuration: an estimate, and no bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cost {
+    /// Requests by action, such as `ec2:CreateSnapshots`, repeats included.
+    pub calls: BTreeMap<String, u64>,
+    /// Blocks of 512 KiB that were answered by `ebs:GetSnapshotBlock`.
+    pub get_blocks: u64,
+    /// Pages that were answered by `ebs:ListSnapshotBlocks`.
+    pub list_pages: u64,
+    /// Bytes of these blocks.
+    pub bytes: u64,
+    /// Seconds that snapshots and copies of ours existed, all together.
+    pub snapshot_seconds: u64,
+    /// Seconds that volumes of ours existed, all together.
+    pub volume_seconds: u64,
+    /// Millionths of a dollar; snapshots count with their whole size, which AWS stores in part only.
+    pub microdollars: u64,
+    /// The day of which the prices are, `2026-11-21`.
+    pub prices_dated: String,
+    /// True if no AWS was asked, so that nothing was spent.
+    pub simulated: bool,
 }
 
 impl Report {
