@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What all jobs of an agent share, made once at the start.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use snapscan_cloud::ec2::{DescribeInstanceTypes, DescribeVolumes, Find};
 use snapscan_cloud::host::{Describe, HostFacts};
 use snapscan_cloud::local::Local;
 use snapscan_cloud::remote::Remote;
-use snapscan_cloud::{AccountId, Cloud, Purpose, Region, Scope};
+use snapscan_cloud::{AccountId, Cloud, Owner, Purpose, Region, Scope};
 
 use crate::agent::boundary;
+use crate::agent::drain::Drain;
+use crate::agent::inspector::Inspector;
+use crate::agent::lease::Terms;
+use crate::agent::ledger::{Ledger, Opening};
+use crate::agent::leftovers::Leftovers;
+use crate::agent::pool::{Pools, Slots, memory};
+use crate::agent::resources::Resources;
+use crate::agent::running::Running;
+use crate::agent::spool::Spool;
 use crate::config::Config;
 use crate::config::effective::CloudChoice;
+use crate::config::key::deployment_key;
 use crate::error::Failure;
+use crate::secret::Vault;
 
 /// What all jobs of an agent share.
 pub(crate) struct Context {
@@ -21,33 +34,121 @@ pub(crate) struct Context {
     pub(crate) cloud: Cloud,
     /// What the scanner's own host is.
     pub(crate) host: HostFacts,
+    /// The memory across crashes.
+    pub(crate) ledger: Ledger,
+    /// Whatever is made in a cloud.
+    pub(crate) resources: Resources,
+    /// Reports that are not handed over yet.
+    pub(crate) spool: Spool,
+    /// Seats for jobs.
+    pub(crate) pools: Pools,
+    /// Names for attached volumes.
+    pub(crate) slots: Slots,
+    /// The stop.
+    pub(crate) drain: Drain,
+    /// Jobs that run.
+    pub(crate) running: Running,
+    /// Jobs that ended and left something.
+    pub(crate) leftovers: Leftovers,
+    /// Who reads.
+    pub(crate) inspector: Arc<dyn Inspector>,
 }
 
 impl Context {
-    /// In the scanner's own name: queue, outbox, table, host.
-    pub(crate) fn own(&self, job: &str) -> Scope {
-        Scope {
-            account: self.host.account.clone(),
-            region: self.host.region.clone(),
-            purpose: Purpose::Scanner,
-            job: job.to_owned(),
-        }
+    /// Opens all that jobs share. Whoever calls holds the state folder's lock.
+    ///
+    /// # Errors
+    /// What stands in the way, for a person.
+    pub(crate) async fn open(
+        config: Config,
+        cloud: Cloud,
+        inspector: Arc<dyn Inspector>,
+    ) -> Result<Self, Failure> {
+        let host = host(&cloud).await?;
+        let scope = own(&host, "");
+        let vault = Vault::here(Some((cloud.clone(), scope.clone())));
+        let key = deployment_key(&config, &vault).await?;
+        let owner = Arc::new(Owner::new(config.deployment.clone(), *key));
+        let folder = |error: &dyn std::fmt::Display| {
+            let what = format!("cannot use the state folder `{}`: {error}", config.state.display());
+            Failure::new(what, "check its disk and who may write there, or set `state`")
+        };
+        let ledger = Ledger::open(&config.state, Opening::Agent).map_err(|error| folder(&error))?;
+        let pools = Pools::new(&config, memory());
+        let room =
+            config.agent.report_room.saturating_mul(u64::try_from(pools.readers()).unwrap_or(u64::MAX));
+        let spool = Spool::open(&config.state, room).map_err(|error| folder(&error))?;
+        let slots = slots(&cloud, &scope, &host).await?;
+        let resources = Resources::new(cloud.clone(), owner, ledger.clone(), host.clone());
+        Ok(Self {
+            pools,
+            spool,
+            slots,
+            resources,
+            ledger,
+            host,
+            cloud,
+            config,
+            inspector,
+            drain: Drain::new(),
+            running: Running::default(),
+            leftovers: Leftovers::default(),
+        })
     }
 
-    /// In a target account's name, for looking; `Scope::to` gives the other purposes.
-    pub(crate) fn there(&self, account: &AccountId, region: &Region, job: &str) -> Scope {
-        Scope {
-            account: account.clone(),
-            region: region.clone(),
-            purpose: Purpose::Read,
-            job: job.to_owned(),
-        }
+    /// In the scanner's own name: queue, outbox, table, host.
+    pub(crate) fn own(&self, job: &str) -> Scope {
+        own(&self.host, job)
+    }
+
+    /// How leases are kept.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { lease: self.config.agent.lease, margin: self.config.agent.margin }
     }
 
     /// True if the queue is a folder of this very machine, so that its messages may name images and folders.
     pub(crate) fn is_local(&self) -> bool {
         !matches!(self.config.cloud, CloudChoice::Aws { .. })
     }
+}
+
+/// In the scanner's own name.
+pub(crate) fn own(host: &HostFacts, job: &str) -> Scope {
+    Scope {
+        account: host.account.clone(),
+        region: host.region.clone(),
+        purpose: Purpose::Scanner,
+        job: job.to_owned(),
+    }
+}
+
+/// Slots as AWS answers, not as somebody remembers: what the type takes, less what is attached.
+async fn slots(cloud: &Cloud, scope: &Scope, host: &HostFacts) -> Result<Slots, Failure> {
+    let failed = |error: snapscan_cloud::Error| {
+        let what = format!("cannot learn how many volumes this host takes: {error}");
+        Failure::new(what, "`snapscan doctor` says which permission is missing")
+    };
+    let kinds = DescribeInstanceTypes { kinds: vec![host.kind.clone()] };
+    let kinds = cloud.ask(scope, kinds).await.map_err(failed)?;
+    let mut in_use = BTreeSet::new();
+    let mut token = None;
+    loop {
+        let find = Find::AttachedTo(host.instance.clone());
+        let page = cloud.ask(scope, DescribeVolumes { find, token }).await.map_err(failed)?;
+        let attached = page.items.into_iter().flat_map(|volume| volume.attachments);
+        in_use.extend(attached.filter(|one| one.instance == host.instance).map(|one| one.device));
+        token = page.token;
+        if token.is_none() {
+            break;
+        }
+    }
+    // Where network cards and disks of the instance count too, one card is there for certain.
+    let total = kinds.into_iter().find(|kind| kind.kind == host.kind).map_or(0, |kind| {
+        let others = if kind.shared { kind.instance_disks.saturating_add(1) } else { 0 };
+        kind.attachments.saturating_sub(others)
+    });
+    let total = usize::try_from(total).unwrap_or(usize::MAX);
+    Ok(Slots::new(total.saturating_sub(in_use.len()), &in_use))
 }
 
 /// Opens the cloud that the configuration names, with the boundaries of the crash test around it.

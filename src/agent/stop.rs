@@ -15,8 +15,11 @@
 
 use std::time::Duration;
 
+use snapscan_cloud::owned::NotOurs;
 use snapscan_cloud::{Class, Error};
 use snapscan_schema::{Disposition, Reason};
+
+use crate::agent::resources;
 
 /// AWS makes one snapshot of a volume in so long.
 pub(crate) const SNAPSHOT_PAUSE: Duration = Duration::from_secs(15);
@@ -88,6 +91,24 @@ impl Stop {
             Class::Key => Stop::permanent(Reason::KmsDenied, detail),
             Class::LeaseLost => Stop::LeaseLost,
             Class::Permanent => Stop::permanent(Reason::CloudRefused, detail),
+        }
+    }
+
+    /// Something was not made; `doing` says what for.
+    pub(crate) fn resources(doing: &str, error: &resources::Error) -> Self {
+        use resources::Error;
+        let detail = format!("{doing}: {error}");
+        match error {
+            Error::Ledger(_) => Stop::retry(Reason::ScannerFault, SOON, detail),
+            Error::Refused { error, .. } | Error::Look(error) => Stop::call(doing, error),
+            Error::Unknown { .. } => Stop::retry(Reason::CloudUnreachable, SOON, detail),
+            Error::NotOurs(NotOurs::Cloud(error)) => Stop::call(doing, error),
+            Error::NotOurs(NotOurs::Absent(_)) => Stop::retry(Reason::NotYet, SOON, detail),
+            Error::NotOurs(_) => Stop::permanent(Reason::CloudRefused, detail),
+            Error::InError(_) => Stop::retry(Reason::SnapshotFailed, LATER, detail),
+            Error::Late { .. } => Stop::retry(Reason::NotYet, LATER, detail),
+            Error::Ghost { .. } => Stop::permanent(Reason::KmsDenied, detail),
+            Error::Stuck { .. } => Stop::retry(Reason::NoSlot, LATER, detail),
         }
     }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What can be asked on the command line: one table of commands, one file each.
 
+mod agent;
 mod cat;
 mod explain;
+mod jobs;
 mod ledger;
 mod ls;
 mod reap;
@@ -40,6 +42,10 @@ enum Command {
     Ls(ls::LsArgs),
     /// Write the content of a file of a machine to standard output
     Cat(cat::CatArgs),
+    /// Pull jobs from the queue and do them
+    Agent(agent::AgentArgs),
+    /// Put jobs on the queue, and see how far they are
+    Jobs(jobs::JobsArgs),
     /// List what the agent made in a cloud, and what of it is left
     Ledger(ledger::LedgerArgs),
     /// Take away what a dead agent left in a cloud
@@ -55,6 +61,8 @@ impl Cli {
             Command::Scan(args) => args.run(),
             Command::Ls(args) => args.run(),
             Command::Cat(args) => args.run(),
+            Command::Agent(args) => args.run(),
+            Command::Jobs(args) => args.run(),
             Command::Ledger(args) => args.run(),
             Command::Reap(args) => args.run(),
             Command::Explain(args) => args.run(),
