@@ -111,6 +111,10 @@ impl Turn<'_> {
 
     /// Whether the account knows us, the purpose covers the action, and no policy denies it.
     fn permitted(&self, call: &Call) -> Said<()> {
+        // The metadata service asks for no credentials: whoever is on the host may know what it is.
+        if matches!(call, Call::Describe(_) | Call::Watch(_)) {
+            return Ok(());
+        }
         let name = self.action.name();
         let own = self.world.settings.host.account == self.scope.account;
         let Some(account) = self.world.account(&self.scope.account) else {
