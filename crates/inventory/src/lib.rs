@@ -56,6 +56,6 @@ pub mod registry;
 pub mod sink;
 pub mod version;
 
-pub use engine::{Options, Outcome, run, walk_alone, wants};
+pub use engine::{Options, Outcome, run, run_guided, walk_alone, walk_alone_guided, wants};
 pub use extractor::{Extractor, Hits, Profile, Walk};
 pub use sink::Sink;

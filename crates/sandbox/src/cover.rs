@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use snapscan_disk::fs::{self, State};
 use snapscan_disk::layout::{Class, TableNote};
 use snapscan_disk::machine::{self, Machine, Met, Place, PlaceNote};
-use snapscan_inventory::Outcome;
+use snapscan_inventory::{Outcome, registry};
 use snapscan_schema::{Coverage, Level, Note, Reason, Status, Text};
 
 /// The coverage of a machine with what its inventory says, and with what was found in filesystems that are no part of
@@ -52,7 +52,14 @@ pub fn cover(machine: &Machine, outcome: Option<&Outcome>, apart: &BTreeMap<usiz
 
 /// True if no package database was met and no line says so yet: an empty list must not look like a short one.
 fn lists_no_packages(outcome: &Outcome) -> bool {
-    let said = |line: &Coverage| line.code == Some(Reason::DatabaseMissing);
+    let said = |line: &Coverage| match line.code {
+        Some(Reason::DatabaseMissing) => true,
+        // What it would have met is unknown.
+        Some(Reason::WorkerCrashed) => registry::ALL
+            .iter()
+            .any(|one| one.ecosystem.is_some() && one.name.as_bytes() == line.name.as_bytes()),
+        _ => false,
+    };
     outcome.databases.is_empty() && !outcome.lines.iter().any(said)
 }
 
@@ -106,6 +113,7 @@ fn met(place: &Place) -> Coverage {
         Met::LvmOrphaned(why) => because(Reason::LvmOrphaned, why),
         Met::LvMissing(on) => because(Reason::PvMissing, on),
         Met::LvUnsupported(kind) => because(Reason::UnsupportedLvm, kind),
+        Met::LeftOut(why) => because(Reason::WorkerCrashed, why),
         Met::NotMounted => because(Reason::NotMounted, ""),
         Met::OtherSystem { detail, spare } => neutral_if(because(Reason::OtherSystem, detail), *spare),
         Met::MountMissing { detail, neutral } => neutral_if(because(Reason::MountMissing, detail), *neutral),

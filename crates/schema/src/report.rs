@@ -129,6 +129,9 @@ pub struct Run {
     /// What it cost until the report was written; absent where no cloud was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// Barriers of the reader's sandbox that could not be raised, and why; absent if all stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sandbox: Vec<String>,
     /// Names of fields that are percent-escaped (`paths`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escaped: Vec<String>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A name or field as it stands on the disk: any bytes, usually UTF-8.
 ///
-/// Shape:  in JSON a plain string if the bytes are UTF-8; else percent-escaped by [`escape`], and the object that holds
+/// Shape:  in a format that is not for people (postcard) the bytes; in JSON a plain string if the bytes are UTF-8; else percent-escaped by [`escape`], and the object that holds
 ///         the field names it in its `escaped` list. Without that mark a `%` is just a percent sign.
 /// Order:  by raw bytes, before any escaping; no Unicode normalization.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,14 +106,22 @@ impl fmt::Debug for Text {
 
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_json())
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&self.to_json())
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Text {
     /// Takes the string as it stands; who reads a report unescapes the fields that its `escaped` list names.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Text::from)
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer).map(Text::from)
+        } else {
+            Vec::deserialize(deserializer).map(Text)
+        }
     }
 }
 

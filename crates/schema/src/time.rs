@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// Seconds since 1970-01-01T00:00:00Z, without leap seconds; negative before.
 ///
-/// Shape: in JSON `2026-11-21T13:30:09Z` (RFC 3339, UTC, whole seconds).
+/// Shape: in JSON `2026-11-21T13:30:09Z` (RFC 3339, UTC, whole seconds); in a format that is not for people (postcard)
+///        the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);
 
@@ -80,12 +81,19 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.rfc3339())
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&self.rfc3339())
+        } else {
+            serializer.serialize_i64(self.0)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Time);
+        }
         let text = String::deserialize(deserializer)?;
         Time::parse(&text).ok_or_else(|| D::Error::custom(format!("not a time in RFC 3339, UTC: {text:?}")))
     }

@@ -12,6 +12,7 @@ use crate::source::count::{Counting, Counts};
 use crate::source::rounds::Rounds;
 
 use super::fstab::{self, FstabEntry, Sort};
+use super::guide::{Everywhere, Guide, whole};
 use super::place::{Level, Met, Place, PlaceNote, Places};
 use super::root::{self, Candidate};
 use super::tree::{FsId, Location, Tree};
@@ -58,6 +59,11 @@ impl Machine {
     /// Nothing here fails: what could not be read is said at its place. `hints` are patterns of what will be asked of the
     /// machine's tree: they are brought into the caches while the root is still being looked for.
     pub fn open(disks: &[Disk], hints: &[&[u8]]) -> Machine {
+        Machine::open_guided(disks, hints, &Everywhere)
+    }
+
+    /// The same with a guide, who is told of each volume, partition and logical volume before it is read.
+    pub fn open_guided(disks: &[Disk], hints: &[&[u8]], guide: &dyn Guide) -> Machine {
         let rounds = Arc::new(Rounds::default());
         let share = CACHE_BYTES.checked_div(crate::bytes::wide(disks.len())).unwrap_or(CACHE_BYTES);
         let mut counting = Vec::new();
@@ -69,22 +75,28 @@ impl Machine {
             cached.push(Disk { name: disk.name.clone(), source });
         }
         let mut places = Places::default();
-        let mut found = volumes::survey(&cached, &rounds, &mut places);
-        let mut opened = open_all(&found, &mut places);
+        let mut found = volumes::survey(&cached, &rounds, guide, &mut places);
+        let mut opened = open_some(&found, guide, &mut places, |_| true);
         let filesystems: Vec<_> = opened.iter().map(|one| Arc::clone(&one.fs)).collect();
         let hints: Vec<&[u8]> = std::iter::once(FSTAB).chain(hints.iter().copied()).collect();
+        let hints = if guide.reads_ahead() { hints.as_slice() } else { &[] };
+        let enter = |number: usize| {
+            if let Some(one) = opened.get(number).and_then(|one| found.get(one.found)) {
+                guide.enter(whole(&one.path));
+            }
+        };
         let mut late = found.iter().map(|_| None).collect::<Vec<_>>();
-        let candidates = root::candidates(&filesystems, &hints, &rounds, &mut || {
-            volumes::identify_once(&found, &mut late);
+        let candidates = root::candidates(&filesystems, hints, &rounds, &enter, &mut || {
+            volumes::identify_once(&found, guide, &mut late);
         });
         // What no attempt could name is named by reads that wait.
-        volumes::identify_once(&found, &mut late);
+        volumes::identify_once(&found, guide, &mut late);
         opened.iter_mut().zip(candidates).for_each(|(one, candidate)| one.candidate = candidate);
         let is_late: Vec<bool> = found.iter().map(|one| one.content.is_none()).collect();
         volumes::name_contents(&mut found, late, &mut places);
-        opened.extend(open_some(&found, &mut places, |number| is_late.get(number) == Some(&true)));
+        opened.extend(open_some(&found, guide, &mut places, |number| is_late.get(number) == Some(&true)));
         let mut machine = Machine { places, tree: None, has_system: false, counting, rounds };
-        machine.join(&found, &opened);
+        machine.join(&found, &opened, guide);
         machine
     }
 
@@ -98,7 +110,7 @@ impl Machine {
         place.mounted = vec![b"/".to_vec()];
         places.add(place);
         let rounds = Arc::new(Rounds::default());
-        let candidates = root::candidates(&[Arc::clone(&fs)], &[], &rounds, &mut || {});
+        let candidates = root::candidates(&[Arc::clone(&fs)], &[], &rounds, &|_| {}, &mut || {});
         Machine {
             places,
             has_system: candidates.first().is_some_and(Candidate::is_system),
@@ -120,7 +132,7 @@ impl Machine {
     }
 
     /// Chooses the root among the opened filesystems and mounts the rest.
-    fn join(&mut self, found: &[Found], opened: &[Opened]) {
+    fn join(&mut self, found: &[Found], opened: &[Opened], guide: &dyn Guide) {
         let best =
             opened.iter().enumerate().max_by_key(|(at, one)| (one.candidate.score, std::cmp::Reverse(*at)));
         let Some((chosen, root)) = best else {
@@ -128,6 +140,9 @@ impl Machine {
             return;
         };
         self.has_system = root.candidate.is_system();
+        if let Some(one) = found.get(root.found) {
+            guide.enter(whole(&one.path));
+        }
         let parts =
             opened.iter().map(|one| (Arc::clone(&one.fs), self.places.volume(self.place(found, one))));
         let own = Location { fs: fs_id(chosen), node: root.fs.root() };
@@ -298,16 +313,17 @@ fn open_one(source: &Arc<dyn BlockSource>, content: &Content) -> crate::Result<O
 }
 
 /// Opens every filesystem that one of our readers is for, and says at the others' places what they are; those among
-/// `found` that have a name by now.
-fn open_all(found: &[Found], places: &mut Places) -> Vec<Opened> {
-    open_some(found, places, |_| true)
-}
-
-/// The same for those whose number is chosen.
-fn open_some(found: &[Found], places: &mut Places, is_chosen: impl Fn(usize) -> bool) -> Vec<Opened> {
+/// `found` that have a name by now, and whose number is chosen.
+fn open_some(
+    found: &[Found],
+    guide: &dyn Guide,
+    places: &mut Places,
+    is_chosen: impl Fn(usize) -> bool,
+) -> Vec<Opened> {
     let mut opened = Vec::new();
     for (number, one) in found.iter().enumerate().filter(|(number, _)| is_chosen(*number)) {
         let (Some(source), Some(content)) = (&one.source, &one.content) else { continue };
+        guide.enter(whole(&one.path));
         match open_one(source, content) {
             Ok(Some(fs)) => {
                 if let Some(place) = places.0.get_mut(one.place) {

@@ -6,6 +6,7 @@
 //! | [`assemble`] | how does a machine come from its disks? |
 //! | [`volumes`] | what lies on the disks? |
 //! | [`place`] | what was met at each place? |
+//! | [`guide`] | who is told what is read next, and says what to leave out? |
 //! | [`root`] | which filesystem is the root? |
 //! | [`fstab`], [`names`] | what does the machine mount where, and which filesystem is meant? |
 //! | [`tree`] | what does the machine's own program see under this path? |
@@ -17,6 +18,7 @@ mod ab;
 pub mod assemble;
 pub mod fstab;
 pub mod glob;
+pub mod guide;
 pub mod names;
 pub mod place;
 pub mod prefetch;
@@ -26,6 +28,7 @@ pub mod tree;
 pub mod volumes;
 
 pub use assemble::{Machine, ReadSoFar};
+pub use guide::{Everywhere, Guide, Step};
 pub use place::{Level, Met, Place, PlaceNote, Places};
 pub use resolve::{Follow, Resolved};
 pub use tree::{Content, FsId, Location, Tree};

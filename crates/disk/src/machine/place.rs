@@ -60,6 +60,8 @@ pub enum Met {
     LvMissing(String),
     /// A logical volume of a kind that is not mapped.
     LvUnsupported(String),
+    /// The guide said to leave it out, and why.
+    LeftOut(String),
     /// A readable filesystem that the machine's fstab does not name.
     NotMounted,
     /// The root of another system.

@@ -53,20 +53,23 @@ impl Candidate {
 }
 
 /// Looks for the marks in the roots of filesystems, all together. On the way `hints` are brought into the caches:
-/// patterns of what will be asked for once the root is known. `also` is called in each attempt, for what else can be
+/// patterns of what will be asked for once the root is known. `enter` is told the number of a filesystem before it is
+/// looked at. `also` is called in each attempt, for what else can be
 /// waited for meanwhile.
 pub fn candidates(
     filesystems: &[Arc<dyn FileSystem>],
     hints: &[&[u8]],
     rounds: &Rounds,
+    enter: &dyn Fn(usize),
     also: &mut dyn FnMut(),
 ) -> Vec<Candidate> {
     let mut hinted: Vec<Vec<&[u8]>> = filesystems.iter().map(|_| hints.to_vec()).collect();
     let trees: Vec<Tree> = filesystems.iter().map(|fs| Tree::new(Arc::clone(fs), b"".as_slice())).collect();
     let mut candidates: Vec<Option<Candidate>> = vec![None; trees.len()];
     let mut look = |last: bool| {
-        for (tree, candidate) in trees.iter().zip(&mut candidates) {
+        for (number, (tree, candidate)) in trees.iter().zip(&mut candidates).enumerate() {
             if candidate.is_none() {
+                enter(number);
                 *candidate = match marks(tree) {
                     Ok(found) => Some(found),
                     Err(error) if error.is_not_resident() && !last => None,
@@ -78,7 +81,10 @@ pub fn candidates(
     };
     rounds.run(|| {
         look(false);
-        for (tree, hints) in trees.iter().zip(&mut hinted) {
+        for (number, (tree, hints)) in
+            trees.iter().zip(&mut hinted).enumerate().filter(|(_, (_, hints))| !hints.is_empty())
+        {
+            enter(number);
             hints.retain(|hint| !tree.touch(hint));
         }
         also();

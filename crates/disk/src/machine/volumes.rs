@@ -9,6 +9,7 @@ use crate::source::BlockSource;
 use crate::source::rounds::Rounds;
 use crate::source::window::Window;
 
+use super::guide::{Guide, whole};
 use super::place::{Level, Met, Place, Places};
 
 /// One disk as it was given.
@@ -25,6 +26,8 @@ pub struct Disk {
 pub struct Found {
     /// Its line.
     pub place: usize,
+    /// The name of what holds it, with those above: `disk.img/2`.
+    pub path: Vec<u8>,
     /// The number of its disk in the order given; for a logical volume that of its group's first member.
     pub disk: usize,
     /// The number of its partition.
@@ -53,37 +56,60 @@ impl Found {
 }
 
 /// Looks at all disks and lists what could hold a filesystem.
-pub fn survey(disks: &[Disk], rounds: &Rounds, places: &mut Places) -> Vec<Found> {
-    let tables = read_all(disks.len(), rounds, |n| match disks.get(n) {
-        Some(disk) => table::read(disk.source.as_ref()),
+pub fn survey(disks: &[Disk], rounds: &Rounds, guide: &dyn Guide, places: &mut Places) -> Vec<Found> {
+    let left_out: Vec<Option<String>> =
+        disks.iter().map(|disk| guide.leaves_out(whole(&disk.name))).collect();
+    let is_left_out = |n: usize| left_out.get(n).is_some_and(Option::is_some);
+    let tables = read_all(disks.len(), rounds, |n| match disks.get(n).filter(|_| !is_left_out(n)) {
+        Some(disk) => {
+            guide.enter(whole(&disk.name));
+            table::read(disk.source.as_ref())
+        }
         None => Ok(None),
     });
     let mut found = Vec::new();
     for (number, (disk, table)) in disks.iter().zip(tables).enumerate() {
         let place = places.add(Place::new(Level::Volume, None, disk.name.clone()));
+        if let Some(Some(why)) = left_out.get(number) {
+            places.set(place, Met::LeftOut(why.clone()));
+            continue;
+        }
         if disk.source.is_empty() {
             places.set(place, Met::Empty);
             continue;
         }
         match table {
-            Ok(Some(table)) => found.extend(partitions(disk, number, &table, place, places)),
+            Ok(Some(table)) => found.extend(partitions(disk, number, &table, place, guide, places)),
             // Without a table the filesystem lies on the disk itself.
             Ok(None) => {
                 let place = places.add(Place::new(Level::Filesystem, Some(place), b"".to_vec()));
                 let source = Some(Arc::clone(&disk.source));
-                found.push(Found { place, disk: number, source, ..Found::default() });
+                found.push(Found {
+                    place,
+                    path: disk.name.clone(),
+                    disk: number,
+                    source,
+                    ..Found::default()
+                });
             }
             Err(error) => places.set(place, Met::of(&error)),
         }
     }
-    identify(&mut found, rounds, places);
-    let mut logical = groups(&found, rounds, places);
-    identify(&mut logical, rounds, places);
+    identify(&mut found, rounds, guide, places);
+    let mut logical = groups(&found, rounds, guide, places);
+    identify(&mut logical, rounds, guide, places);
     found.extend(logical);
     found
 }
 
-fn partitions(disk: &Disk, number: usize, table: &Table, volume: usize, places: &mut Places) -> Vec<Found> {
+fn partitions(
+    disk: &Disk,
+    number: usize,
+    table: &Table,
+    volume: usize,
+    guide: &dyn Guide,
+    places: &mut Places,
+) -> Vec<Found> {
     for note in &table.notes {
         match note {
             TableNote::Ambiguous(why) => places.set(volume, Met::Ambiguous(why.clone())),
@@ -107,13 +133,22 @@ fn partitions(disk: &Disk, number: usize, table: &Table, volume: usize, places: 
         }
         let partition_place = places.add(place);
         let place = places.add(Place::new(Level::Filesystem, Some(partition_place), b"".to_vec()));
+        let path = places.path(partition_place);
+        let left_out = guide.leaves_out(whole(&path));
+        if let Some(why) = &left_out {
+            places.set(place, Met::LeftOut(why.clone()));
+        }
+        let window = || -> Arc<dyn BlockSource> {
+            Arc::new(Window::new(Arc::clone(&disk.source), partition.start, partition.len))
+        };
         Found {
             place,
+            path,
             disk: number,
             partition: Some(partition.number),
             partuuid: Some(partition.partuuid.clone()),
             partlabel: (!partition.name.is_empty()).then(|| partition.name.clone()),
-            source: Some(Arc::new(Window::new(Arc::clone(&disk.source), partition.start, partition.len))),
+            source: left_out.is_none().then(window),
             ..Found::default()
         }
     };
@@ -122,17 +157,18 @@ fn partitions(disk: &Disk, number: usize, table: &Table, volume: usize, places: 
 
 /// Names the content of each that shows itself in one round; the rest shows itself further in, and waits with other
 /// things for that.
-fn identify(found: &mut [Found], rounds: &Rounds, places: &mut Places) {
+fn identify(found: &mut [Found], rounds: &Rounds, guide: &dyn Guide, places: &mut Places) {
     let mut contents: Vec<Option<Result<Content>>> = found.iter().map(|_| None).collect();
-    rounds.run_at_most(1, || identify_once(found, &mut contents));
+    rounds.run_at_most(1, || identify_once(found, guide, &mut contents));
     name_contents(found, contents, places);
 }
 
 /// One attempt to name what has no name yet.
-pub(super) fn identify_once(found: &[Found], contents: &mut [Option<Result<Content>>]) {
+pub(super) fn identify_once(found: &[Found], guide: &dyn Guide, contents: &mut [Option<Result<Content>>]) {
     for (one, content) in found.iter().zip(contents) {
         let open = one.content.is_none() && !matches!(content, Some(Ok(_)));
         if let Some(source) = one.source.as_ref().filter(|_| open) {
+            guide.enter(whole(&one.path));
             let given = probe::identify(source.as_ref());
             *content = (!given.as_ref().is_err_and(Error::is_not_resident)).then_some(given);
         }
@@ -162,13 +198,17 @@ pub(super) fn name_contents(
 }
 
 /// Puts volume groups together and lists their logical volumes.
-fn groups(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Found> {
+fn groups(found: &[Found], rounds: &Rounds, guide: &dyn Guide, places: &mut Places) -> Vec<Found> {
     let members: Vec<&Found> = found.iter().filter(|one| one.is(Class::LvmMember)).collect();
-    let read =
-        read_all(members.len(), rounds, |n| match members.get(n).and_then(|one| one.source.as_ref()) {
-            Some(source) => lvm::read(source.as_ref()),
+    let read = read_all(members.len(), rounds, |n| {
+        match members.get(n).and_then(|one| one.source.as_ref().zip(Some(one))) {
+            Some((source, one)) => {
+                guide.enter(whole(&one.path));
+                lvm::read(source.as_ref())
+            }
             None => Ok(None),
-        });
+        }
+    });
     let mut usable = Vec::new();
     let mut origin = Vec::new();
     for (member, volume) in members.iter().zip(read) {
@@ -218,10 +258,16 @@ fn groups(found: &[Found], rounds: &Rounds, places: &mut Places) -> Vec<Found> {
             let place = places.add(Place::new(Level::Filesystem, Some(parent), b"".to_vec()));
             let mut one = Found {
                 place,
+                path: places.path(parent),
                 disk: first.disk,
                 logical: Some((group.name.clone(), volume.name)),
                 ..Found::default()
             };
+            if let Some(why) = guide.leaves_out(whole(&one.path)) {
+                places.set(place, Met::LeftOut(why));
+                logical.push(one);
+                continue;
+            }
             match volume.mapping {
                 lvm::Mapping::Mapped(source) => one.source = Some(source),
                 lvm::Mapping::Missing(on) => places.set(place, Met::LvMissing(on.join(", "))),

@@ -17,4 +17,4 @@ mod tests;
 pub mod walk;
 
 pub use outcome::Outcome;
-pub use run::{Options, run, walk_alone, wants};
+pub use run::{Options, run, run_guided, walk_alone, walk_alone_guided, wants};

@@ -79,6 +79,15 @@ impl Outcome {
         }
     }
 
+    /// Says of an extractor that the reader died in its work, which was left out then.
+    pub fn lose(&mut self, extractor: &Extractor, why: &str) {
+        let lost = Coverage::because(Level::Extractor, extractor.name, Reason::WorkerCrashed, why);
+        match self.lines.iter_mut().find(|line| line.name.as_bytes() == extractor.name.as_bytes()) {
+            Some(line) => *line = lost,
+            None => self.lines.push(lost),
+        }
+    }
+
     /// Says of extractors outside the profile that they were left out.
     pub fn leave_out<'a>(&mut self, extractors: impl Iterator<Item = &'a Extractor>) {
         for extractor in extractors {
