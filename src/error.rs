@@ -68,7 +68,7 @@ impl From<snapscan_sandbox::Error> for Failure {
     fn from(error: snapscan_sandbox::Error) -> Failure {
         use snapscan_sandbox::Error;
         let help = match &error {
-            Error::Volume { .. } | Error::Directory(_) => {
+            Error::Volume { .. } | Error::Directory { .. } => {
                 "check that it is whole: compare its size or digest with the source's"
             }
             Error::NoFilesystem => "`snapscan scan` on the same targets says what lies on them",
@@ -83,6 +83,8 @@ impl From<snapscan_sandbox::Error> for Failure {
             Error::Confinement { .. } => {
                 "`snapscan doctor` says what this host lacks; `sandbox.require = \"possible\"` works without it"
             }
+            Error::Crashed { .. } => "please report it; `snapscan scan` leaves the place out and goes on",
+            Error::Cancelled => "start it again",
         };
         Failure::new(error.to_string(), help)
     }

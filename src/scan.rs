@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use snapscan_sandbox::{Options, Target, Volume, Watch, look};
+use snapscan_sandbox::{Bytes, Limits, Options, Profile, Require, Target, Volume, Watch, look};
 use snapscan_schema::{Report, Text, Time, Tool};
 
 use crate::error::{Failure, opening};
@@ -30,7 +30,7 @@ impl Scan {
     pub(crate) fn run(&self, watch: &Watch) -> Result<Report, Failure> {
         let begun = Instant::now();
         let target = open(&self.targets)?;
-        let mut report = snapscan_sandbox::inspect(target, self.options, watch)?;
+        let mut report = snapscan_sandbox::inspect(target, &self.options, watch, None)?;
         report.header.tool =
             Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let run = &mut report.header.run;
@@ -40,6 +40,16 @@ impl Scan {
         report.seal();
         Ok(report)
     }
+}
+
+/// How the command line reads: in a sandbox as tight as this host allows, and with room for an image that is unpacked
+/// into memory.
+pub(crate) fn options(profile: Profile) -> Options {
+    /// What an unpacked image may take, above what reading takes.
+    const UNPACKED: u64 = 1280 << 20;
+    let mut options = Options::new(profile, Require::Possible);
+    options.limits = Limits { memory: options.limits.memory + UNPACKED, ..options.limits };
+    options
 }
 
 /// A path of the host, safe for a terminal.
@@ -73,7 +83,7 @@ pub(crate) fn open(targets: &[PathBuf]) -> Result<Target, Failure> {
             return Ok(Target::Directory { name: name_of(path, &[]), folder: OwnedFd::from(file) });
         }
         let name = name_of(path, &volumes);
-        volumes.push(Volume { name, file });
+        volumes.push(Volume { name, bytes: Bytes::File(file) });
     }
     Ok(Target::Disks(volumes))
 }

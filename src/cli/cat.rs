@@ -6,12 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
-use snapscan_sandbox::look;
+use snapscan_sandbox::{Profile, look};
 
 use super::ls::{MachineArgs, closed};
 use super::scan::is_watched;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::scan;
 
 /// Options of `cat`.
 #[derive(Args)]
@@ -28,11 +29,12 @@ impl CatArgs {
         let target = self.machine.open()?;
         let volume = self.machine.volume();
         let path = self.path.as_os_str().as_bytes();
+        let options = scan::options(Profile::Os);
         let mut out = io::stdout().lock();
         let done = if is_watched() {
-            look::cat(target, volume, path, &mut ForEyes(&mut out))
+            look::cat(target, &options, volume, path, &mut ForEyes(&mut out))
         } else {
-            look::cat(target, volume, path, &mut out)
+            look::cat(target, &options, volume, path, &mut out)
         };
         match (done, out.flush()) {
             (Err(snapscan_sandbox::Error::Output(error)), _) | (Ok(()), Err(error)) => closed(&error),

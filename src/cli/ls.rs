@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use snapscan_sandbox::Target;
 use snapscan_sandbox::look::{self, Listing};
+use snapscan_sandbox::{Profile, Target};
 
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::scan;
 
 /// Options of `ls`.
 #[derive(Args)]
@@ -86,8 +87,14 @@ impl LsArgs {
         };
         let target = self.machine.open()?;
         let mut out = BufWriter::new(io::stdout().lock());
-        let listed =
-            look::list(target, self.machine.volume(), self.path.as_os_str().as_bytes(), listing, &mut out);
+        let listed = look::list(
+            target,
+            &scan::options(Profile::Os),
+            self.machine.volume(),
+            self.path.as_os_str().as_bytes(),
+            listing,
+            &mut out,
+        );
         let flushed = out.flush();
         let problems = match (listed, flushed) {
             (Err(snapscan_sandbox::Error::Output(error)), _) | (Ok(_), Err(error)) => return closed(&error),

@@ -11,7 +11,7 @@ use snapscan_schema::{Level, Report, Time, Weight};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::render::{self, progress::Progress};
-use crate::scan::{Scan, create};
+use crate::scan::{self, Scan, create};
 
 /// Options of `scan`.
 #[derive(Args)]
@@ -82,7 +82,7 @@ impl ScanArgs {
             ProfileName::Os => Profile::Os,
             ProfileName::Full => Profile::Full,
         };
-        let options = Options { profile, threads: usize::from(self.threads) };
+        let options = Options { threads: usize::from(self.threads), ..scan::options(profile) };
         let at = match self.at {
             Some(at) => Some(at),
             None => source_date_epoch()?,

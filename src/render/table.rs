@@ -16,6 +16,7 @@ pub(crate) fn render(report: &Report) -> String {
     coverage(&report.coverage, 0, &mut text);
     text.push('\n');
     text.push_str(&unread(report));
+    text.push_str(&open(report));
     text.push_str(&summary(report));
     text
 }
@@ -175,6 +176,16 @@ fn placed(top: &Coverage) -> Vec<(String, &Coverage)> {
         all.push((place, line));
     }
     all
+}
+
+/// What the sandbox lacked on this host; nothing where it was whole.
+fn open(report: &Report) -> String {
+    let barriers = &report.header.run.sandbox;
+    if barriers.is_empty() {
+        return String::new();
+    }
+    let barriers: Vec<String> = barriers.iter().map(|barrier| shown(barrier.as_bytes())).collect();
+    format!("note: the sandbox was not whole: {}\n", barriers.join("; "))
 }
 
 fn summary(report: &Report) -> String {

@@ -5,16 +5,19 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A volume could not be opened as a source of bytes.
-    #[error("cannot read {name}: {error}")]
+    #[error("cannot read {name}: {why}")]
     Volume {
         /// The volume's name.
         name: String,
         /// What was met.
-        error: snapscan_disk::Error,
+        why: String,
     },
     /// The folder could not be opened.
-    #[error("cannot read the folder: {0}")]
-    Directory(snapscan_disk::Error),
+    #[error("cannot read the folder: {why}")]
+    Directory {
+        /// What was met.
+        why: String,
+    },
     /// No filesystem could be read, and something was asked of its tree.
     #[error("no filesystem could be read")]
     NoFilesystem,
@@ -33,12 +36,12 @@ pub enum Error {
         known: String,
     },
     /// A path inside the machine could not be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: {why}")]
     Path {
         /// The path, escaped.
         path: String,
         /// What was met.
-        error: snapscan_disk::Error,
+        why: String,
     },
     /// The output could not be written.
     #[error("cannot write: {0}")]
@@ -51,8 +54,8 @@ pub enum Error {
         /// What the system answered.
         why: String,
     },
-    /// The worker could not be started.
-    #[error("cannot start the worker: {doing}: {why}")]
+    /// The worker could not be started, asked, or kept.
+    #[error("the worker: {doing}: {why}")]
     Worker {
         /// What was being done.
         doing: &'static str,
@@ -68,4 +71,15 @@ pub enum Error {
         /// Those that do not stand.
         missing: Vec<crate::policy::Barrier>,
     },
+    /// The worker died in the middle of a listing or file.
+    #[error("the worker ended while it was at {place}: {why}")]
+    Crashed {
+        /// What it was reading.
+        place: String,
+        /// How it ended.
+        why: String,
+    },
+    /// Whoever waited wants it no more.
+    #[error("cancelled")]
+    Cancelled,
 }

@@ -1,116 +1,123 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a target to a report.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use snapscan_disk::fs::State;
-use snapscan_disk::machine::{Machine, Met, Tree};
-use snapscan_inventory::{Outcome, Profile};
-use snapscan_schema::{Finding, Header, Read, Report, Run, SCHEMA_VERSION, Text, purl};
+use snapscan_inventory::Profile;
+use snapscan_schema::{Coverage, Finding, Header, Level, Report, Run, SCHEMA_VERSION, Text, purl};
 
-use crate::{Error, Target, Watch, cover};
+use crate::blocks::{Budget, Fetch};
+use crate::parent::run::{Answer, Ask, report};
+use crate::parent::spawn::{Program, Require};
+use crate::wire::check::Told;
+use crate::wire::request::Work;
+use crate::{Error, Target, Volume, Watch};
+
+/// Called at stable, named places of a conversation: `sandbox.spawn`, `sandbox.frame`.
+pub type Hook = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 /// How a target is to be read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Options {
     /// How much is looked at.
     pub profile: Profile,
     /// Threads; 0 means one a core.
     pub threads: usize,
+    /// What a reader may take.
+    pub limits: Limits,
+    /// What is demanded of its barriers.
+    pub require: Require,
+    /// The program that a reader is an exec of.
+    pub program: Program,
+    /// Called at each boundary.
+    pub hook: Option<Hook>,
 }
 
-/// Reads a target and reports. The header's tool, time and paths are the caller's to fill in; the report is sealed.
+impl Options {
+    /// The usual ones: this program, a thread a core, the usual limits.
+    pub fn new(profile: Profile, require: Require) -> Options {
+        let program = Program::this();
+        Options { profile, threads: 0, limits: Limits::default(), require, program, hook: None }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { profile, threads, limits, require, program, hook: _ } = self;
+        write!(f, "Options {{ {profile:?}, threads: {threads}, {limits:?}, {require:?}, {program:?} }}")
+    }
+}
+
+/// What a reader may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Processor time.
+    pub cpu: Duration,
+    /// Time without a sign of progress, that of waiting for blocks not counted.
+    pub quiet: Duration,
+    /// Readers that may follow one that died.
+    pub restarts: u32,
+    /// What it may have of volumes whose blocks are served, over all restarts.
+    pub budget: Budget,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory: 256 << 20,
+            cpu: Duration::from_secs(3600),
+            quiet: Duration::from_secs(120),
+            restarts: 3,
+            budget: Budget::of_blocks(4000),
+        }
+    }
+}
+
+/// Reads a target in confined children and reports. `fetch` gives the blocks of served volumes. The header's tool, time
+/// and paths are the caller's to fill in; the report is sealed.
 ///
 /// # Errors
-/// Only where there is nothing to report on: a volume or folder that cannot be opened, threads that cannot be started.
-pub fn inspect(target: Target, options: Options, watch: &Watch) -> Result<Report, Error> {
-    let kind = match &target {
-        Target::Disks(_) => "image",
-        Target::Directory { .. } => "directory",
+/// Only where there is nothing to report on: a volume or folder that cannot be opened, a child that cannot be started or
+/// confined; `Cancelled`.
+pub fn inspect(
+    target: Target,
+    options: &Options,
+    watch: &Watch,
+    fetch: Option<Arc<dyn Fetch>>,
+) -> Result<Report, Error> {
+    let (kind, method) = match &target {
+        Target::Directory { .. } => ("directory", "directory"),
+        Target::Disks(volumes) if volumes.iter().any(Volume::is_served) => ("image", "direct"),
+        Target::Disks(_) => ("image", "file"),
     };
-    let volumes = match &target {
-        Target::Disks(volumes) => volumes.iter().map(|volume| Text(volume.name.clone())).collect(),
-        Target::Directory { name, .. } => vec![Text(name.clone())],
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-    let pool = pool.map_err(|e| Error::Threads { threads: options.threads, why: e.to_string() })?;
-    watch.enter("reading the layout");
-    let machine = target.open(&snapscan_inventory::wants(options.profile))?;
-    watch.enter("inventory");
-    let options_in = snapscan_inventory::Options { profile: options.profile };
-    let outcome = machine
-        .tree
-        .as_ref()
-        .map(|tree| pool.install(|| snapscan_inventory::run(tree, options_in, &watch.names)));
-    let apart = match options.profile {
-        Profile::Full => pool.install(|| walk_apart(&machine, watch)),
-        Profile::Os => BTreeMap::new(),
-    };
-    let coverage = cover::cover(&machine, outcome.as_ref(), &apart);
-    let mut outcome = outcome.unwrap_or_default();
-    outcome.findings.extend(apart.into_values().flat_map(|one| one.findings));
-    let run = Run {
-        threads: u64::try_from(pool.current_num_threads()).unwrap_or(u64::MAX),
-        method: if kind == "image" { "file" } else { "directory" }.to_owned(),
-        read: read_of(&machine),
-        ..Run::default()
-    };
-    let header = Header {
-        target: snapscan_schema::Target { kind: kind.to_owned(), volumes, escaped: Vec::new() },
-        profile: options.profile.name().to_owned(),
-        run,
-        ..header_of(&outcome)
-    };
-    let mut findings = outcome.findings;
+    let ask = Ask::new(target, options, watch, fetch)?;
+    let Answer { told, open } = report(&ask, &Work::Inspect(options.profile.into()))?;
+    let Told { header, mut findings, coverage, read, threads, problems: _ } = told;
     for finding in &mut findings {
         if let Finding::Package(package) = finding {
             package.purl = purl::purl(package, header.system.as_ref());
         }
     }
+    let run = Run {
+        threads,
+        method: method.to_owned(),
+        read,
+        sandbox: open.iter().map(ToString::to_string).collect(),
+        ..Run::default()
+    };
+    let volumes = ask.volumes().into_iter().map(Text).collect();
+    let header = Header {
+        target: snapscan_schema::Target { kind: kind.to_owned(), volumes, escaped: Vec::new() },
+        profile: options.profile.name().to_owned(),
+        run,
+        ..header
+    };
+    let coverage = coverage.unwrap_or_else(|| Coverage::complete(Level::Machine, "machine", ""));
     let mut report = Report { schema_version: SCHEMA_VERSION, header, findings, coverage };
     report.seal();
     Ok(report)
-}
-
-/// Walks each filesystem that is no part of the machine's tree as a tree of its own, by its place.
-fn walk_apart(machine: &Machine, watch: &Watch) -> BTreeMap<usize, Outcome> {
-    let mut apart = BTreeMap::new();
-    for (index, place) in
-        machine.places.0.iter().enumerate().filter(|(_, place)| place.met == Met::NotMounted)
-    {
-        if let Some(fs) = &place.fs {
-            // Paths begin at that filesystem's own root, so its place and not its volume is the evidence.
-            let tree = Tree::new(Arc::clone(fs), machine.places.path(index));
-            apart.insert(index, snapscan_inventory::walk_alone(&tree, &watch.names));
-        }
-    }
-    apart
-}
-
-fn header_of(outcome: &Outcome) -> Header {
-    Header {
-        system: outcome.system.clone(),
-        architecture: outcome.architecture.clone(),
-        hostname: outcome.hostname.clone(),
-        machine_id: outcome.machine_id.clone(),
-        kernels: outcome.kernels.clone(),
-        ..Header::default()
-    }
-}
-
-fn read_of(machine: &Machine) -> Read {
-    let so_far = machine.read_so_far();
-    let journals =
-        machine.places.0.iter().filter_map(|place| place.fs.as_ref()).map(|fs| match fs.info().state {
-            State::Replayed { journal_bytes } => journal_bytes,
-            State::Clean | State::Stale { .. } => 0,
-        });
-    Read {
-        bytes: so_far.counts.bytes,
-        blocks_4k: so_far.counts.blocks_4k,
-        blocks_512k: so_far.counts.blocks_512k,
-        rounds: so_far.rounds,
-        journal_bytes: journals.sum(),
-    }
 }

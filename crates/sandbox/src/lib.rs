@@ -2,26 +2,25 @@
 //! The only way from the program to a customer's bytes.
 //!
 //! Whoever calls this crate hands over open descriptors and gets back a report, names, or the content of a file. The
-//! caller never sees a byte that it could be tempted to parse. The reading runs in the caller's own process so far;
-//! the face is made so that it can run in a confined one: nothing but descriptors and plain values go in, nothing but
-//! plain values come out.
+//! caller never sees a byte that it could be tempted to parse: the reading runs in a confined child process, descriptors
+//! and plain values go in, bounded records come out, and the parent believes none of them unchecked.
 //!
 //! | module | answers |
 //! |---|---|
 //! | [`target`] | what can be handed over? |
 //! | [`inspect`](mod@inspect) | how does a target become a report? |
-//! | [`cover`] | what does what was met on the disks mean for coverage? |
 //! | [`look`] | how are names and content shown to a person? |
+//! | [`wire`] | what may parent and child say to each other? |
 //! | [`policy`] | what is a worker kept from, and why? |
-//! | [`parent`] | how is a worker started and looked at from outside? |
-//! | [`child`] | how does a worker confine itself? |
+//! | [`parent`] | how is a worker started, looked at from outside, asked, and judged? |
+//! | [`child`] | how does a worker confine itself, and do its work? |
+//! | [`blocks`] | where do blocks come from that a child asks for? |
 //! | [`watch`] | how far is it? |
 //! | [`error`] | what can go wrong as a whole? |
 #![deny(unsafe_code)]
 
 pub mod blocks;
 pub mod child;
-pub mod cover;
 pub mod error;
 pub mod inspect;
 pub mod look;
@@ -29,9 +28,11 @@ pub mod parent;
 pub mod policy;
 pub mod target;
 pub mod watch;
+pub mod wire;
 
 pub use error::Error;
-pub use inspect::{Options, inspect};
+pub use inspect::{Hook, Limits, Options, inspect};
+pub use parent::spawn::{Program, Require};
 pub use snapscan_inventory::Profile;
-pub use target::{Target, Volume};
+pub use target::{Bytes, Target, Volume};
 pub use watch::Watch;

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use snapscan_disk::BlockSource;
 use snapscan_disk::source::zst::Unpacked;
-use snapscan_sandbox::look::{Listing, list};
-use snapscan_sandbox::{Options, Profile, Target, Volume, Watch, inspect};
+use snapscan_sandbox::child::unconfined::{inspect, list};
+use snapscan_sandbox::look::Listing;
+use snapscan_sandbox::{Bytes, Profile, Target, Volume};
 
 /// Changes of each image when nothing else is asked for.
 const FEW: u64 = 40;
@@ -84,7 +85,8 @@ impl Image {
     }
 
     fn target(&self) -> Target {
-        Target::Disks(vec![Volume { name: b"disk".to_vec(), file: self.file.try_clone().unwrap() }])
+        let bytes = Bytes::File(self.file.try_clone().unwrap());
+        Target::Disks(vec![Volume { name: b"disk".to_vec(), bytes }])
     }
 }
 
@@ -117,8 +119,7 @@ impl Drop for Watchdog {
 /// The report of an image whose bytes were changed, and its list of names. Extractors' panics are caught by the engine and
 /// said in the report, so they are looked for there.
 fn look(image: &Image, what: &str) {
-    let options = Options { profile: Profile::Full, threads: 2 };
-    if let Ok(report) = inspect(image.target(), options, &Watch::default()) {
+    if let Ok(report) = inspect(image.target(), Profile::Full, 2) {
         let panicked = report.coverage.lines().into_iter().any(|line| {
             let is = |code| code == snapscan_schema::Reason::ExtractorFailed;
             line.code.is_some_and(is) || line.notes.iter().any(|note| is(note.code))
@@ -126,7 +127,7 @@ fn look(image: &Image, what: &str) {
         assert!(!panicked, "{what}: an extractor panicked: {:?}", report.coverage);
     }
     let listing = Listing { recursive: true, long: true, digest: true, tsv: true };
-    let _unread = list(image.target(), None, b"/", listing, &mut std::io::sink());
+    let _unread = list(image.target(), b"/", listing, &mut std::io::sink());
 }
 
 fn fixtures() -> Vec<PathBuf> {

@@ -6,17 +6,27 @@
 
 pub(crate) mod blocks;
 mod caps;
+mod course;
+mod cover;
 mod entry;
 mod files;
+mod inspect;
 mod landlock;
 mod limits;
+mod look;
+mod open;
 pub(crate) mod plan;
 pub(crate) mod report;
 mod seat;
 mod seccomp;
-mod serve;
+pub mod serve;
 mod spaces;
+#[doc(hidden)]
+pub mod unconfined;
+mod voice;
 
+#[doc(hidden)]
+pub use course::Trap;
 pub use entry::{entry, entry_with};
 pub use seat::Seat;
 

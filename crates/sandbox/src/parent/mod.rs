@@ -4,7 +4,10 @@
 pub(crate) mod cache;
 pub(crate) mod flight;
 pub mod process;
+pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod served;
 pub mod spawn;
 mod spawner;
+mod talk;
 mod verify;

@@ -9,8 +9,8 @@ use walkdir::WalkDir;
 
 use super::Source;
 
-/// Codes that a later part of the program makes: the confined worker and the cloud.
-const LATER: &[Reason] = &[Reason::WorkerCrashed, Reason::UnknownField];
+/// Codes that a later part of the program makes: the cloud.
+const LATER: &[Reason] = &[Reason::UnknownField];
 
 pub(super) fn check(sources: &[Source], problems: &mut Vec<String>) -> Result<()> {
     let mut expectations = String::new();

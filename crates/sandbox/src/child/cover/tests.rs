@@ -46,6 +46,7 @@ fn each_thing_that_can_be_met_has_its_status_code_and_weight() {
         (Met::LvmUnused(text()), Skipped, Some(Reason::LvmUnused), Neutral),
         (Met::LvMissing(text()), Failed, Some(Reason::PvMissing), Matters),
         (Met::LvUnsupported(text()), Skipped, Some(Reason::UnsupportedLvm), Matters),
+        (Met::LeftOut(text()), Failed, Some(Reason::WorkerCrashed), Matters),
         (Met::NotMounted, Complete, None, Matters),
         (Met::OtherSystem { detail: text(), spare: false }, Skipped, Some(Reason::OtherSystem), Matters),
         (Met::OtherSystem { detail: text(), spare: true }, Skipped, Some(Reason::OtherSystem), Neutral),

@@ -11,7 +11,11 @@ use snapscan_schema::{Coverage, Level, Note, Reason, Status, Text};
 
 /// The coverage of a machine with what its inventory says, and with what was found in filesystems that are no part of
 /// its tree, by the index of their place.
-pub fn cover(machine: &Machine, outcome: Option<&Outcome>, apart: &BTreeMap<usize, Outcome>) -> Coverage {
+pub(crate) fn cover(
+    machine: &Machine,
+    outcome: Option<&Outcome>,
+    apart: &BTreeMap<usize, Outcome>,
+) -> Coverage {
     let mut top = Coverage::complete(Level::Machine, "machine", "");
     let known = machine.has_system
         || outcome.is_some_and(|outcome| outcome.system.is_some() || !outcome.databases.is_empty());
