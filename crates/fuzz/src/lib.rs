@@ -3,3 +3,4 @@
 
 pub mod disk;
 pub mod inventory;
+pub mod sandbox;
