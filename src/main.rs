@@ -21,6 +21,9 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = snapscan_sandbox::child::entry() {
         return code;
     }
+    if let Some(code) = snapscan_sandbox::parent::mount::entry() {
+        return code;
+    }
     let code = match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(failure) => failure.report(),
