@@ -13,7 +13,8 @@
 //! | [`pool`] | how many jobs at once? |
 //! | [`spool`] | how does a report survive a crash? |
 //! | [`ledger`], [`resources`], [`leftovers`] | what was made, and is it gone? |
-//! | [`inspector`], [`direct`] | who reads, and where do blocks come from? |
+//! | [`method`] | which way are volumes read? |
+//! | [`inspector`], [`direct`], [`device`] | who reads, and where do blocks and devices come from? |
 //! | [`upload`] | how do reports get from the outbox to where they belong? |
 //! | [`drain`], [`health`] | how does the agent stop, and who is told? |
 //! | [`cost`], [`metrics`] | what did it cost, and how does it go? |
@@ -23,6 +24,7 @@
 pub(crate) mod boundary;
 pub(crate) mod context;
 pub(crate) mod cost;
+pub(crate) mod device;
 pub(crate) mod direct;
 pub(crate) mod drain;
 pub(crate) mod health;
@@ -31,6 +33,7 @@ pub(crate) mod job;
 pub(crate) mod lease;
 pub(crate) mod ledger;
 pub(crate) mod leftovers;
+pub(crate) mod method;
 pub(crate) mod metrics;
 pub(crate) mod poll;
 pub(crate) mod pool;
