@@ -32,3 +32,6 @@ pub(crate) use intents::{APART, Intent, Made, NewIntent, Tally};
 pub(crate) use jobs::{JobRow, JobState, Seen};
 pub(crate) use lock::Lock;
 pub(crate) use store::{Error, Ledger, Opening};
+
+#[cfg(test)]
+mod tests;
