@@ -87,23 +87,6 @@ impl Ledger {
         .await
     }
 
-    /// The open intents that no job uses any more: what they made is being taken away, or is not known. Newest first.
-    /// While a job is worked on, its unknown ones stay: a second try may use what the first made after all.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub(crate) async fn open_and_let_go(&self) -> Result<Vec<Intent>, Error> {
-        let epoch = self.epoch();
-        self.read(move |db| {
-            let clause = "WHERE state = 'releasing' OR (state = 'unknown' AND NOT EXISTS (
-                    SELECT 1 FROM jobs WHERE jobs.id = intents.job AND jobs.epoch = ?1
-                    AND jobs.state IN ('seen', 'working')))
-                ORDER BY seq DESC";
-            select(db, clause, &epoch)
-        })
-        .await
-    }
-
     /// All intents, newest first; only open and orphaned ones unless `all` is asked for.
     ///
     /// # Errors

@@ -114,15 +114,6 @@ impl Resources {
         Ok(released)
     }
 
-    /// One more step for all that earlier releases could not finish: deletions that show late, lost answers. To be
-    /// called every minute while an agent lives; what a job still uses is not touched.
-    ///
-    /// # Errors
-    /// What the ledger says when it is read.
-    pub(crate) async fn sweep(&self) -> Result<Released, ledger::Error> {
-        Ok(self.release_jobs(self.ledger.open_and_let_go().await?).await)
-    }
-
     /// Takes away what these rows made, several jobs at a time.
     pub(crate) async fn release_jobs(&self, rows: Vec<Intent>) -> Released {
         let mut jobs: BTreeMap<String, Vec<Intent>> = BTreeMap::new();

@@ -4,6 +4,7 @@
 mod crash;
 mod fake;
 mod faults;
+mod local;
 mod proof;
 
 use std::sync::{Arc, Mutex, PoisonError};

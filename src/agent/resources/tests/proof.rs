@@ -226,21 +226,6 @@ async fn a_volume_that_vanishes_is_a_ghost_that_names_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_finishes_what_a_release_left_and_does_not_touch_what_a_job_uses() {
-    let stage = Stage::new(Manner { pending: 1_000, ..Manner::default() });
-    let agent = stage.agent();
-    set(&agent).await.unwrap();
-    assert_eq!(agent.release(JOB).await.unwrap().held, 2);
-    let used = Place { job: "job-2".to_owned(), ..there() };
-    agent.snapshot_volume(&used, &VolumeId::parse("vol-0c").unwrap()).await.unwrap();
-    sleep(&stage, 2_000).await;
-    let swept = agent.sweep().await.unwrap();
-    assert_eq!((swept.released, swept.held), (2, 0), "{swept:#?}");
-    assert_eq!(stage.fake.ours().len(), 1, "the other job's");
-    assert_eq!(agent.release("job-2").await.unwrap().released, 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn two_releases_of_one_job_at_once_do_not_trip_over_each_other() {
     let stage = Stage::new(Manner { slow: 20, pending: 10, ..Manner::default() });
     let agent = stage.agent();
@@ -280,21 +265,28 @@ async fn a_volume_is_not_deleted_while_it_cannot_be_detached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_does_not_detach_what_a_second_try_found_attached() {
+async fn a_second_try_takes_what_the_first_attached_after_all_and_one_release_frees_both() {
     let faults = [(5, Fault::Lost)].into();
     let stage = Stage::new(Manner { faults, ..Manner::default() });
     let agent = stage.agent();
-    let job = format!(
-        r#"{{"schema_version":1,"id":"{JOB}","target":{{"kind":"instance","id":"i-07a6e"}},"profile":"os"}}"#
-    );
-    agent.ledger.job_seen(&serde_json::from_str(&job).unwrap(), "r", stage.clock.now()).await.unwrap();
     assert!(matches!(make_all(&agent).await, Err(Error::Unknown { .. })));
     let volume = stage.fake.ours().into_iter().find(|id| id.starts_with("vol-")).unwrap();
     let volume = VolumeId::parse(&volume).unwrap();
     agent.attach(&agent.home(JOB), &volume, "/dev/sdf", MINUTES).await.unwrap();
-    let calls = stage.fake.changing();
-    agent.sweep().await.unwrap();
-    assert_eq!(stage.fake.changing(), calls);
     assert_eq!(agent.release(JOB).await.unwrap().held, 0);
+    assert_eq!(stage.fake.count(Action::DetachVolume), 1);
     stage.assert_clean("after the release");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_another_instance_holds_is_not_taken_for_attached() {
+    let stage = Stage::new(Manner::default());
+    let agent = stage.agent();
+    make_all(&agent).await.unwrap();
+    let volume = stage.fake.ours().into_iter().find(|id| id.starts_with("vol-")).unwrap();
+    let volume = VolumeId::parse(&volume).unwrap();
+    let mut elsewhere = agent.clone();
+    elsewhere.host.instance = target();
+    let made = elsewhere.attach(&elsewhere.home(JOB), &volume, "/dev/sdf", MINUTES).await;
+    assert!(matches!(made, Err(Error::Refused { .. })), "{made:?}");
 }
