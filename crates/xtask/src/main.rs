@@ -14,6 +14,7 @@ mod readme;
 mod schema;
 mod steps;
 mod tidy;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ enum Command {
     Schema(schema::Arguments),
     /// Check the rules of the house
     Tidy(tidy::Arguments),
+    /// Run the real agent through the AWS SDK against moto
+    Wire(wire::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Readme(arguments) => readme::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Wire(arguments) => wire::run(&arguments),
     };
     match done {
         Ok(code) => code,
