@@ -187,11 +187,8 @@ async fn aws(_: &Config) -> Result<Cloud, Failure> {
 }
 
 #[cfg(feature = "aws")]
-async fn aws(_: &Config) -> Result<Cloud, Failure> {
-    Err(Failure::new(
-        "the configuration names AWS, and this program cannot speak to it yet",
-        "configure a local cloud",
-    ))
+async fn aws(config: &Config) -> Result<Cloud, Failure> {
+    super::aws::open(config).await
 }
 
 /// Asks the cloud what this host is.

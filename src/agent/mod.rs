@@ -21,6 +21,8 @@
 //! | [`context`] | what do all jobs share? |
 //! | [`boundary`] | where may the crash test kill it? |
 
+#[cfg(feature = "aws")]
+mod aws;
 pub(crate) mod boundary;
 pub(crate) mod context;
 pub(crate) mod cost;

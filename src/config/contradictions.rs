@@ -17,6 +17,8 @@ const CLOUDS: &[(&str, &str)] = &[
     ("cloud.dead", "aws"),
     ("cloud.bucket", "aws"),
     ("cloud.table", "aws"),
+    ("cloud.speed", "aws"),
+    ("cloud.devices", "aws"),
 ];
 
 /// What each kind of cloud cannot do without.
@@ -67,6 +69,12 @@ fn cloud(checked: &Checked, problems: &mut Vec<String>) {
     for (_, needs) in NEEDS.iter().filter(|(needs, _)| *needs == kind) {
         for name in needs.iter().filter(|name| !checked.values.contains_key(**name)) {
             problems.push(format!("{name} is missing: cloud.kind = \"{kind}\" needs it"));
+        }
+    }
+    for name in ["cloud.speed", "cloud.devices"] {
+        if checked.values.contains_key(name) && !checked.values.contains_key("cloud.endpoint") {
+            let origin = checked.origin(name);
+            problems.push(format!("{origin}: {name} is for a stand-in: it needs cloud.endpoint"));
         }
     }
     let region = checked.text("cloud.region");

@@ -60,7 +60,18 @@ pub(crate) enum CloudChoice {
         bucket: String,
         /// The conditional table.
         table: String,
+        /// What a stand-in for AWS cannot do by itself; only with an endpoint of its own.
+        stand_in: StandIn,
     },
+}
+
+/// What a stand-in for AWS cannot do by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct StandIn {
+    /// How many seconds of the agent's clock pass in one of the wall's.
+    pub(crate) speed: u32,
+    /// A folder where attached volumes appear by serial, in place of NVMe devices.
+    pub(crate) devices: Option<PathBuf>,
 }
 
 /// How an account is entered.

@@ -60,6 +60,9 @@ pub(crate) const KEYS: &[Key] = &[
     key("cloud.dead", Kind::Text, ""),
     key("cloud.bucket", Kind::Text, ""),
     key("cloud.table", Kind::Text, ""),
+    // For a stand-in behind cloud.endpoint, never for AWS itself.
+    key("cloud.speed", Kind::Count(1, 10_000), ""),
+    key("cloud.devices", Kind::Path, ""),
     key("accounts.*.role", Kind::Text, ""),
     key("accounts.*.external_id", Kind::Secret, ""),
     key("accounts.*.copy_key", Kind::Text, ""),

@@ -8,7 +8,7 @@ use snapscan_cloud::Region;
 use super::checked::{Checked, Origins};
 use super::effective::{
     Account, AgentSettings, CloudChoice, Config, Csam, Limits, Login, MethodChoice, Prices, Reader,
-    SandboxSettings, SecretFrom, Sink,
+    SandboxSettings, SecretFrom, Sink, StandIn,
 };
 use super::keys::PODS;
 
@@ -63,6 +63,10 @@ impl Checked {
                 dead: self.some_text("cloud.dead"),
                 bucket: self.some_text("cloud.bucket"),
                 table: self.some_text("cloud.table"),
+                stand_in: StandIn {
+                    speed: u32::try_from(self.number("cloud.speed").unwrap_or(1)).unwrap_or(1),
+                    devices: self.path("cloud.devices"),
+                },
             },
             _ => CloudChoice::Local { folder: self.path("cloud.folder").unwrap_or_default() },
         }

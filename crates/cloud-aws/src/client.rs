@@ -46,6 +46,8 @@ pub struct Settings {
     pub bucket: String,
     /// The conditional table, with the keys `family` and `row`.
     pub table: String,
+    /// Where attached volumes appear by serial, where a stand-in has no NVMe devices.
+    pub devices: Option<String>,
     /// Target accounts.
     pub roles: BTreeMap<AccountId, Role>,
 }

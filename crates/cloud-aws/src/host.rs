@@ -35,7 +35,7 @@ impl Aws {
             instance: InstanceId::parse(&text("instanceId")).ok_or_else(|| missing("instance"))?,
             kind: text("instanceType"),
             group: get(action, GROUP).await?,
-            devices: None,
+            devices: self.settings.devices.clone(),
         })
     }
 

@@ -143,7 +143,7 @@ fn identity(instance: &str) -> String {
 fn configure(folder: &Path, proxy: &Proxy, jobs: &str, dead: &str, account: &str) -> Result<()> {
     let (endpoint, state) = (format!("http://{}", proxy.address), folder.join("state"));
     fs::create_dir_all(folder.join("config"))?;
-    fs::write(folder.join("deployment.key"), [7; 32])?;
+    fs::write(folder.join("deployment.key"), "07".repeat(32))?;
     restrict(&folder.join("deployment.key"))?;
     let role = if account == SERVICE {
         String::new()
