@@ -8,6 +8,7 @@
 mod agent;
 mod cli;
 mod config;
+mod doctor;
 mod error;
 mod exit;
 mod render;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod cat;
+mod doctor;
 mod explain;
 mod jobs;
 mod ledger;
@@ -50,6 +51,8 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     /// Take away what a dead agent left in a cloud
     Reap(reap::ReapArgs),
+    /// Say what is in order for an agent to work here, and what is not
+    Doctor(doctor::DoctorArgs),
     /// Say what a reason code means and what to do about it
     Explain(explain::ExplainArgs),
 }
@@ -65,6 +68,7 @@ impl Cli {
             Command::Jobs(args) => args.run(),
             Command::Ledger(args) => args.run(),
             Command::Reap(args) => args.run(),
+            Command::Doctor(args) => args.run(),
             Command::Explain(args) => args.run(),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use snapscan_cloud::AccountId;
 
 use super::effective::SecretFrom;
-use super::keys::{KEYS, find};
+use super::keys::{KEYS, Kind, find};
 use super::layers::Surroundings;
 use super::suggest::suggest;
 use super::value::{Value, read};
@@ -19,8 +19,21 @@ use crate::error::Failure;
 /// Where each value comes from, for a person.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origins {
-    /// Name, value as it may be shown, and origin of each setting that has a value.
-    pub(crate) rows: Vec<(String, String, Origin)>,
+    /// Each setting that has a value.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One setting, for a person.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its value as it may be shown.
+    pub(crate) value: String,
+    /// Where it was written.
+    pub(crate) origin: Origin,
+    /// Where its value is fetched, if it is a secret.
+    pub(crate) secret: Option<SecretFrom>,
 }
 
 /// Settings that are each as they should be, defaults filled in.
@@ -124,8 +137,11 @@ impl Checked {
 
     /// Where each value comes from.
     pub(crate) fn origins(&self) -> Origins {
-        let row = |(name, (value, origin)): (&String, &(Value, Origin))| {
-            (name.clone(), shown(name, value), origin.clone())
+        let row = |(name, (value, origin)): (&String, &(Value, Origin))| Row {
+            name: name.clone(),
+            value: shown(name, value),
+            origin: origin.clone(),
+            secret: if let Value::Secret(secret) = value { Some(secret.clone()) } else { None },
         };
         Origins { rows: self.values.iter().map(row).collect() }
     }
@@ -203,6 +219,12 @@ fn shown(name: &str, value: &Value) -> String {
         Value::Flag(flag) => flag.to_string(),
         Value::Number(number) if name.starts_with("prices.") || name.ends_with("dollars_a_day") => {
             format!("{}.{:06} $", number / 1_000_000, number % 1_000_000)
+        }
+        Value::Number(number) if matches!(find(name).map(|key| key.kind), Some(Kind::Bytes(..))) => {
+            match number {
+                whole if whole % (1 << 20) == 0 => format!("{}MiB", whole >> 20),
+                odd => format!("{odd}B"),
+            }
         }
         Value::Number(number) => number.to_string(),
         Value::Duration(duration) => format!("{}s", duration.as_secs()),

@@ -30,7 +30,7 @@ mod suggest;
 mod value;
 mod written;
 
-pub(crate) use checked::Origins;
+pub(crate) use checked::{Origins, Row};
 pub(crate) use effective::Config;
 pub(crate) use layers::{Flags, Surroundings};
 

@@ -76,8 +76,8 @@ fn flags_win_over_environment_over_later_files_over_earlier_ones() {
     assert_eq!((agent.inspect, agent.pending, agent.scanners), (6, 5, 4));
     assert_eq!(agent.lease, Duration::from_secs(200));
     let origin = |name: &str| {
-        let row = origins.rows.iter().find(|(row, ..)| row == name).unwrap();
-        row.2.to_string().replace(&format!("{}/", one.path().display()), "")
+        let row = origins.rows.iter().find(|row| row.name == name).unwrap();
+        row.origin.to_string().replace(&format!("{}/", one.path().display()), "")
     };
     assert_eq!(origin("agent.inspect"), "flag --set");
     assert_eq!(origin("agent.pending"), "environment SNAPSCAN_AGENT_PENDING");
@@ -224,8 +224,8 @@ fn a_subscription_is_read_from_files_and_environment_together() {
     assert!(
         matches!(&csam.login, Login::Password { password: SecretFrom::Credential(name), .. } if name == "qualys-password")
     );
-    let row = origins.rows.iter().find(|(name, ..)| name == "sinks.qualys.password").unwrap();
-    assert_eq!(row.1, "from systemd credential qualys-password");
+    let row = origins.rows.iter().find(|row| row.name == "sinks.qualys.password").unwrap();
+    assert_eq!(row.value, "from systemd credential qualys-password");
 }
 
 #[tokio::test]

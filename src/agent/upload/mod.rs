@@ -37,9 +37,9 @@ mod store;
 mod token;
 
 pub(crate) use error::Error;
-pub(crate) use round::{Round, Uploader};
+pub(crate) use round::{Round, Uploader, name_of};
 pub(crate) use run::run;
-pub(crate) use send::Times;
+pub(crate) use send::{Times, told};
 pub(crate) use store::Store;
 
 #[cfg(test)]

@@ -78,13 +78,10 @@ impl Uploader {
         vault: Vault,
         times: Times,
     ) -> Result<Self, Error> {
-        let (name, to) = match sink {
-            Sink::Dir { name, folder } => (name_of("dir", name), To::Dir(folder.clone())),
-            Sink::Csam(csam) => {
-                let name = name_of("csam", &csam.subscription);
-                let gateway = Gateway::new((**csam).clone(), vault, &name, times)?;
-                (name, To::Csam(Box::new(gateway)))
-            }
+        let name = name_of(sink);
+        let to = match sink {
+            Sink::Dir { folder, .. } => To::Dir(folder.clone()),
+            Sink::Csam(csam) => To::Csam(Box::new(Gateway::new((**csam).clone(), vault, &name, times)?)),
         };
         Ok(Self { store, sink: name, holder: holder.to_owned(), to, done: Mutex::default() })
     }
@@ -308,7 +305,11 @@ fn parse(bytes: &[u8]) -> Result<Parcel, String> {
 }
 
 /// A sink's name as outbox and table can carry it: two sinks never share one.
-fn name_of(kind: &str, name: &str) -> String {
+pub(crate) fn name_of(sink: &Sink) -> String {
+    let (kind, name) = match sink {
+        Sink::Dir { name, .. } => ("dir", name),
+        Sink::Csam(csam) => ("csam", &csam.subscription),
+    };
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
         return format!("{kind}-{name}");

@@ -198,7 +198,7 @@ pub(super) async fn body(mut answer: reqwest::Response, most: usize) -> Result<S
 }
 
 /// What went wrong on the way, in words; without the URL.
-pub(super) fn told(error: reqwest::Error) -> String {
+pub(crate) fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { error.to_string() };
     let mut cause = std::error::Error::source(&error);
