@@ -11,8 +11,12 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use snapscan_disk::BlockSource;
+use snapscan_disk::source::zst::Unpacked;
+use snapscan_sandbox::blocks::{BLOCK_BYTES, Done, Fetch, Fetched, Wanted};
 use snapscan_sandbox::child::{self, Seat, Trap, serve, unconfined};
 use snapscan_sandbox::look::{Listing, list};
 use snapscan_sandbox::wire::frame;
@@ -27,6 +31,7 @@ use snapscan_schema::{Coverage, Level, Reason, Report, Status, Text, Weight};
 const TESTS: &[(&str, fn())] = &[
     ("every_fixture_gives_the_report_that_it_gives_without_a_sandbox", equal::fixtures),
     ("a_folder_gives_the_report_that_it_gives_without_a_sandbox", equal::folder),
+    ("volumes_whose_blocks_are_served_give_the_report_of_their_files", equal::served),
     ("a_listing_gives_the_names_that_it_gives_without_a_sandbox", equal::listing),
     ("a_child_that_crashes_in_an_extractor_loses_that_extractor_only", crash::extractor),
     ("a_child_that_crashes_in_a_partition_loses_that_partition_only", crash::partition),
@@ -197,6 +202,48 @@ mod equal {
             let outside = unconfined::inspect(super::folder(home.path()), profile, 2).unwrap();
             assert_eq!(inside.findings.iter().filter(|finding| finding.package().is_some()).count(), 1);
             assert!(bytes(inside) == bytes(outside), "{profile:?}");
+        }
+    }
+
+    /// Blocks of images, unpacked.
+    struct Blocks(Vec<Unpacked>);
+
+    impl Fetch for Blocks {
+        fn fetch(&self, wanted: Wanted, done: Done) {
+            let image = &self.0[usize::try_from(wanted.volume).unwrap()];
+            let from = wanted.index * BLOCK_BYTES as u64;
+            let len = usize::try_from((image.len() - from).min(BLOCK_BYTES as u64)).unwrap();
+            let mut block = vec![0; BLOCK_BYTES];
+            image.read_at(from, &mut block[..len]).unwrap();
+            done(if block.iter().all(|&byte| byte == 0) { Fetched::Zero } else { Fetched::Bytes(block) });
+        }
+    }
+
+    pub(super) fn served() {
+        let unpack = |name: &str| Unpacked::new(File::open(fixture(name)).unwrap()).unwrap();
+        for names in [&["debian-ext4-gpt"][..], &["rocky-xfs-lvm-gpt"], &["two-disks-root", "two-disks-var"]]
+        {
+            // The second child of a crash is served from the same cache.
+            for what in ["disk", "once:dpkg"] {
+                let name = |n: usize| if n == 0 { what.into() } else { format!("{what}#{n}").into_bytes() };
+                let images: Vec<_> = names.iter().map(|name| unpack(name)).collect();
+                let served = images.iter().enumerate().map(|(n, image)| Volume {
+                    name: name(n),
+                    bytes: Bytes::Served { len: image.len(), sector: None },
+                });
+                let served = Target::Disks(served.collect());
+                let files = names.iter().enumerate().map(|(n, image)| Volume {
+                    name: name(n),
+                    bytes: Bytes::File(File::open(fixture(image)).unwrap()),
+                });
+                let files = Target::Disks(files.collect());
+                let options = options(Profile::Full);
+                let report =
+                    inspect(served, &options, &Watch::default(), Some(Arc::new(Blocks(images)))).unwrap();
+                assert_eq!(report.header.run.method, "direct");
+                let outside = unconfined::inspect(files, Profile::Full, 2).unwrap();
+                assert!(bytes(report) == bytes(outside), "{names:?} {what}");
+            }
         }
     }
 

@@ -145,7 +145,8 @@ impl Check {
             Asking::Look if is_of_report => return Err("a report where a look was asked for".into()),
             _ => {}
         }
-        if is_of_report {
+        // Findings are weighed by what they take in memory.
+        if is_of_report && !matches!(record, Record::Finding(_)) {
             self.spend(bytes)?;
         }
         match record {

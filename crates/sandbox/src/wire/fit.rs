@@ -94,7 +94,8 @@ pub fn fit(report: &mut Report) {
     let mut lost = Vec::new();
     fit_findings(&mut report.findings, &mut lost);
     fit_header(&mut report.header, &mut lost);
-    let mut left = Left { lines: LINES, notes: NOTES, was_cut: false };
+    // The machine's own line is one.
+    let mut left = Left { lines: LINES.saturating_sub(1), notes: NOTES, was_cut: false };
     fit_line(&mut report.coverage, &mut left);
     if left.was_cut {
         lost.push("lines of coverage, or parts of them".to_owned());
@@ -184,7 +185,6 @@ struct Left {
 }
 
 fn fit_line(line: &mut Coverage, left: &mut Left) {
-    left.lines = left.lines.saturating_sub(1);
     for text in
         [&mut line.name, &mut line.detail].into_iter().chain(line.notes.iter_mut().map(|n| &mut n.detail))
     {
@@ -204,6 +204,8 @@ fn fit_line(line: &mut Coverage, left: &mut Left) {
         // What the lines that went would have said.
         line.status = line.status.max(Status::Partial);
     }
+    // All of them are counted before those beneath any of them.
+    left.lines = left.lines.saturating_sub(line.children.len());
     for child in &mut line.children {
         fit_line(child, left);
     }
@@ -273,5 +275,12 @@ mod tests {
         // All but the machine's own line, and the one that says so.
         assert_eq!(it.coverage.children.len(), LINES - 1 + 1);
         assert!(it.coverage.children.iter().all(|line| line.detail.0.len() <= LINE_BYTES));
+        // Children of children count, too.
+        let mut it = report(Vec::new());
+        let child = || Coverage::complete(Level::Filesystem, "ext4", "");
+        let parent = || Coverage { children: vec![child(), child()], ..child() };
+        it.coverage.children = (0..LINES / 2).map(|_| parent()).collect();
+        fit(&mut it);
+        assert_eq!(it.coverage.lines().len(), LINES + 1);
     }
 }
