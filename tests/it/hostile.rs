@@ -190,6 +190,10 @@ fn the_program_opens_the_image_and_no_other_file_for_the_disk_s_sake() {
         let own = [
             "/proc/self/cgroup",
             "/proc/self/exe",
+            // An ordinary user's namespace.
+            "/proc/self/setgroups",
+            "/proc/self/uid_map",
+            "/proc/self/gid_map",
             "/proc/self/mountinfo",
             "/proc/self/maps",
             "/proc/sys/vm/overcommit_memory",
