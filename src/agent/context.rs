@@ -11,11 +11,13 @@ use snapscan_cloud::remote::Remote;
 use snapscan_cloud::{AccountId, Cloud, Owner, Purpose, Region, Scope};
 
 use crate::agent::boundary;
+use crate::agent::cost::{Costs, counted};
 use crate::agent::drain::Drain;
 use crate::agent::inspector::Inspector;
 use crate::agent::lease::Terms;
 use crate::agent::ledger::{Ledger, Opening};
 use crate::agent::leftovers::Leftovers;
+use crate::agent::metrics::Metrics;
 use crate::agent::pool::{Pools, Slots, memory};
 use crate::agent::resources::Resources;
 use crate::agent::running::Running;
@@ -50,6 +52,10 @@ pub(crate) struct Context {
     pub(crate) running: Running,
     /// Jobs that ended and left something.
     pub(crate) leftovers: Leftovers,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What jobs cost.
+    pub(crate) costs: Arc<Costs>,
     /// Who reads.
     pub(crate) inspector: Arc<dyn Inspector>,
 }
@@ -64,6 +70,10 @@ impl Context {
         cloud: Cloud,
         inspector: Arc<dyn Inspector>,
     ) -> Result<Self, Failure> {
+        let metrics = Metrics::new();
+        let is_simulated = !matches!(config.cloud, CloudChoice::Aws { .. });
+        let costs = Costs::new(config.prices.clone(), is_simulated, cloud.clock);
+        let cloud = counted(cloud, Arc::clone(&costs), Arc::clone(&metrics));
         let host = host(&cloud).await?;
         let scope = own(&host, "");
         let vault = Vault::here(Some((cloud.clone(), scope.clone())));
@@ -90,6 +100,8 @@ impl Context {
             cloud,
             config,
             inspector,
+            metrics,
+            costs,
             drain: Drain::new(),
             running: Running::default(),
             leftovers: Leftovers::default(),

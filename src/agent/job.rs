@@ -195,7 +195,9 @@ async fn follow(context: &Context, mut work: Work, from: &'static str, steps: &[
             tracing::info_span!("step", step = step.name, job = work.job.id, attempt = work.job.attempt);
         let begun = context.cloud.clock.now();
         let done = (step.run)(context, &mut work).instrument(span).await;
-        let seconds = context.cloud.clock.now().since(begun).as_secs();
+        let took = context.cloud.clock.now().since(begun);
+        let seconds = took.as_secs();
+        context.metrics.step(step.name, took);
         match done {
             Ok(next) => {
                 tracing::info!(job = work.job.id, step = step.name, seconds, "step_done");

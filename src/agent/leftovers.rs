@@ -3,11 +3,12 @@
 //!
 //! The ledger knows the things; this list only says which of its rows belong to no job that runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::agent::context::Context;
+use crate::agent::ledger::Kind;
 
 /// Between two tries: the ledger's two lookups are at least a minute apart too.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -42,6 +43,28 @@ pub(crate) async fn sweep(context: &Context) {
     loop {
         context.cloud.clock.sleep(PAUSE).await;
         round(context).await;
+        observe(context).await;
+    }
+}
+
+/// Counts what is held, and writes the metrics where the configuration wants them.
+pub(crate) async fn observe(context: &Context) {
+    let open = context.ledger.intents(false).await.unwrap_or_default();
+    let mut held: BTreeMap<&str, u64> = Kind::ALL.iter().map(|kind| (kind.name(), 0)).collect();
+    for row in &open {
+        let things = u64::try_from(row.held().count()).unwrap_or(u64::MAX);
+        held.entry(row.kind.name()).and_modify(|sum| *sum += things);
+    }
+    held.into_iter().for_each(|(kind, things)| context.metrics.held(kind, things));
+    let oldest = open.iter().filter(|row| row.held().next().is_some()).map(|row| row.planned).min();
+    let now = context.cloud.clock.now();
+    context.metrics.oldest(oldest.map_or(Duration::ZERO, |planned| now.since(planned)));
+    let (reports, bytes) = context.spool.size();
+    context.metrics.spool(reports, bytes);
+    if let Some(path) = &context.config.agent.metrics
+        && let Err(error) = context.metrics.write(path)
+    {
+        tracing::warn!(path = %path.display(), %error, "metrics_unwritten");
     }
 }
 

@@ -15,7 +15,7 @@
 //! | [`ledger`], [`resources`], [`leftovers`] | what was made, and is it gone? |
 //! | [`method`] | which way are volumes read? |
 //! | [`inspector`], [`direct`], [`device`] | who reads, and where do blocks and devices come from? |
-//! | [`upload`] | how do reports get from the outbox to where they belong? |
+//! | [`sinks`], [`upload`] | how do reports get from the outbox to where they belong? |
 //! | [`drain`], [`health`] | how does the agent stop, and who is told? |
 //! | [`cost`], [`metrics`] | what did it cost, and how does it go? |
 //! | [`context`] | what do all jobs share? |
@@ -42,6 +42,7 @@ pub(crate) mod pool;
 pub(crate) mod resources;
 pub(crate) mod running;
 pub(crate) mod settle;
+pub(crate) mod sinks;
 pub(crate) mod spool;
 pub(crate) mod steps;
 pub(crate) mod stop;

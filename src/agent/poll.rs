@@ -19,6 +19,7 @@ use crate::agent::lease::{Lease, Ticks};
 use crate::agent::ledger::{JobRow, JobState, reap};
 use crate::agent::running::Found;
 use crate::agent::settle;
+use crate::agent::sinks::Sinks;
 use crate::agent::steps::lease::{self, Asked};
 use crate::agent::work::Work;
 use crate::agent::{job, leftovers};
@@ -61,6 +62,7 @@ pub(crate) async fn run(context: &Arc<Context>, until: Until) -> Result<(), Fail
         let scope = context.own("");
         async move { context.drain.watch_host(&context.cloud, &scope, context.config.agent.drain).await }
     });
+    let sinks = Sinks::start(context)?;
     health.ready();
     tracing::info!(epoch = context.ledger.epoch(), pending = context.pools.free(), "agent_started");
     while context.drain.stage() == Stage::Running {
@@ -75,7 +77,9 @@ pub(crate) async fn run(context: &Arc<Context>, until: Until) -> Result<(), Fail
     tasks.close();
     tasks.wait().await;
     sweeper.abort();
+    sinks.stop(until != Until::Stopped).await;
     protect(context, false).await;
+    leftovers::observe(context).await;
     tracing::info!("agent_stopped");
     Ok(())
 }
@@ -294,3 +298,6 @@ async fn protect(context: &Context, protect: bool) {
         tracing::warn!(%error, protect, "scale_in_protection_unset");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,7 @@ pub(crate) async fn finished(context: &Context, work: &Work) -> Ended {
     match row {
         Ok(Some(row)) => match row.state {
             JobState::Done(disposition) => {
+                account(context, &work.job.id, &disposition);
                 tracing::info!(job = work.job.id, disposition = disposition.name(), "job_ended");
                 Ended::Settled(disposition)
             }
@@ -83,8 +84,15 @@ pub(crate) async fn stopped(context: &Context, work: &Work, stop: &Stop) -> Ende
         }
     }
     let code = stop.code();
+    account(context, &work.job.id, &ends);
     tracing::info!(job = work.job.id, disposition = ends.name(), code, %stop, "job_ended");
     Ended::Settled(ends)
+}
+
+/// Counts a job that ended.
+fn account(context: &Context, job: &str, ends: &Disposition) {
+    context.metrics.job_ended(ends);
+    context.metrics.spent(context.costs.settle(job).microdollars);
 }
 
 async fn settle(context: &Context, work: &Work, ends: &Disposition, stop: &Stop) -> Result<(), Stop> {

@@ -123,6 +123,13 @@ impl Spool {
         Ok(())
     }
 
+    /// How many parcels there are, and their bytes.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let entries = fs::read_dir(self.folder()).into_iter().flatten().flatten();
+        let sizes = entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len());
+        sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size))
+    }
+
     /// True if there is room for the reports that can be written at once, and for the ledger. Makes the ballast again
     /// if there is room for it too, and gives it up if there is not even room for the ledger.
     ///

@@ -128,12 +128,13 @@ impl World {
         let file = File::create(&image).unwrap();
         file.set_len(4 << 20).unwrap();
         file.write_all_at(&[7; 4096], 0).unwrap();
-        let builder = Builder::new()
+        // Of two accounts with one id the first counts: a test may bring its own.
+        let builder = change(Builder::new())
             .account(Account::new(AccountId::parse(TARGET).unwrap()))
             .instance(instance)
             .volume(root, &image)
             .volume(data, &image);
-        change(builder).write(&folder.path().join("cloud")).unwrap();
+        builder.write(&folder.path().join("cloud")).unwrap();
         let local =
             Local::with_clock(&folder.path().join("cloud"), Clock::from(Timestamp(1_800_000_000))).unwrap();
         let clock = local.clock();

@@ -2,6 +2,7 @@
 //! Whole-program tests: the binary as a person runs it, on images, from its arguments to its exit code.
 #![expect(clippy::unwrap_used, reason = "a test that panics is a test that failed")]
 
+mod agent;
 mod coverage;
 mod crowd;
 mod disk;

@@ -3,32 +3,48 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use snapscan_cloud::VolumeId;
-use snapscan_sandbox::blocks::Budget;
+use snapscan_cloud::{Purpose, VolumeId};
+use snapscan_sandbox::blocks::{Budget, Fetch};
 use snapscan_sandbox::{Bytes, Options, Require, Target, Volume, Watch};
 use snapscan_schema::{Reason, Report};
 
 use super::{Inspector, Look};
+use crate::agent::boundary;
 use crate::agent::context::Context;
+use crate::agent::device::{self, Devices};
+use crate::agent::direct::{Direct, Purse};
 use crate::agent::stop::Stop;
-use crate::agent::work::Opened;
+use crate::agent::work::{Opened, ServedDisk};
+use crate::config::effective::Reader;
 
 /// The confined worker.
 pub(crate) struct Sandbox;
 
 #[async_trait]
 impl Inspector for Sandbox {
-    async fn inspect(&self, context: &Context, look: Look) -> Result<Report, Stop> {
+    async fn inspect(&self, context: &Context, mut look: Look) -> Result<Report, Stop> {
         let doing = "reading in the worker";
+        if look.reader == Reader::Kernel && !matches!(look.opened, Opened::Folder { .. }) {
+            let detail = "reading by the kernel's own drivers is not built into the agent yet: ask for `own`";
+            return Err(Stop::permanent(Reason::ScannerFault, detail));
+        }
         let options = options(context, &look);
-        let target = target(look.opened)?;
+        let direct = match &look.opened {
+            Opened::Served(disks) => Some(direct(context, &look, disks).await?),
+            Opened::Files(_) | Opened::Folder { .. } => None,
+        };
+        let purse = direct.as_ref().map(|(_, purse)| Arc::clone(purse));
+        let direct = direct.map(|(direct, _)| direct);
+        let target = target(std::mem::replace(&mut look.opened, Opened::Files(Vec::new())));
         let watch = Arc::new(Watch::default());
         let theirs = Arc::clone(&watch);
+        let fetch = direct.clone().map(|direct| direct as Arc<dyn Fetch>);
         // The worker is waited for on a thread of its own: no call that blocks sits on the runtime.
         let read =
-            tokio::task::spawn_blocking(move || snapscan_sandbox::inspect(target, &options, &theirs, None));
+            tokio::task::spawn_blocking(move || snapscan_sandbox::inspect(target, &options, &theirs, fetch));
         tokio::pin!(read);
         let report = tokio::select! {
             read = &mut read => read,
@@ -37,13 +53,58 @@ impl Inspector for Sandbox {
                 read.await
             }
         };
+        if let (Some(purse), Some(place)) = (purse, &look.place) {
+            // What was spent counts for the account's day, also if it led to nothing.
+            let now = context.cloud.clock.now();
+            let spent = context.ledger.spend(&place.account, MONEY, purse.spent(), now).await;
+            spent.map_err(|error| Stop::fault("writing down what was spent", error))?;
+        }
+        // A key or a right that is missing shows only when the first block is asked for: that is no damage of a disk.
+        if let Some(error) = direct.and_then(|direct| direct.failed()) {
+            return Err(Stop::call("reading blocks of the snapshots", &error));
+        }
         let report = report.map_err(|error| Stop::fault(doing, error))?;
         report.map_err(|error| Stop::fault(doing, error))
     }
 
-    async fn device(&self, _: &Context, volume: &VolumeId) -> Result<File, Stop> {
-        Err(Stop::permanent(Reason::CloudRefused, format!("{volume}: devices cannot be found yet")))
+    async fn device(&self, context: &Context, volume: &VolumeId) -> Result<File, Stop> {
+        let devices = Devices::of(&context.host);
+        let device = devices.open(volume, &context.cloud.clock, APPEARS).await;
+        // It may be one that another host sees, or that came late: the next attempt begins with a volume of its own.
+        let unseen = |error: device::Error| Stop::retry(Reason::NoSlot, APPEARS, error.to_string());
+        device.map(|device| device.file).map_err(unseen)
     }
+}
+
+/// Bytes of a block of a snapshot.
+const BLOCK: u64 = 512 * 1024;
+/// An attached volume has a device within so long.
+const APPEARS: Duration = Duration::from_secs(60);
+/// What the ledger counts of an account's day.
+const MONEY: &str = "microdollars";
+
+/// The blocks of these snapshots. What is not allowed, or has no key, is met here, before a worker starts.
+async fn direct(
+    context: &Context,
+    look: &Look,
+    disks: &[ServedDisk],
+) -> Result<(Arc<Direct>, Arc<Purse>), Stop> {
+    let doing = "listing the blocks of the snapshots";
+    let place = look.place.as_ref().ok_or_else(|| Stop::fault(doing, "it is not known in which account"))?;
+    let now = context.cloud.clock.now();
+    let spent = context.ledger.spent(&place.account, MONEY, now).await;
+    let spent = spent.map_err(|error| Stop::fault("asking what was spent today", error))?;
+    let left = context.config.limits.microdollars_a_day.saturating_sub(spent);
+    if left == 0 {
+        let detail = format!("account {} has spent its limit of today", place.account);
+        return Err(Stop::retry(Reason::Quota, Duration::from_secs(3600), detail));
+    }
+    let purse = Arc::new(Purse::new(left, &context.config.prices));
+    let snapshots = disks.iter().map(|disk| disk.snapshot.clone()).collect();
+    let (scope, stop) = (place.scope(Purpose::Read), look.cancel.clone());
+    let direct = Direct::new(context.cloud.clone(), scope, snapshots, Arc::clone(&purse), stop);
+    direct.open().await.map_err(|error| Stop::call(doing, &error))?;
+    Ok((Arc::new(direct), purse))
 }
 
 /// How the configuration wants this job read.
@@ -52,20 +113,32 @@ fn options(context: &Context, look: &Look) -> Options {
     let require = if settings.require_full { Require::Full } else { Require::Possible };
     let mut options = Options { threads: settings.threads, ..Options::new(look.profile, require) };
     options.limits.memory = settings.memory;
-    if let Some(blocks) = look.blocks {
-        options.limits.budget = Budget::of_blocks(blocks);
+    if cfg!(feature = "crash-points") {
+        options.hook = Some(Arc::new(boundary::pass));
     }
+    let served: u64 = match &look.opened {
+        Opened::Served(disks) => disks.iter().map(|disk| disk.bytes.div_ceil(BLOCK)).sum(),
+        Opened::Files(_) | Opened::Folder { .. } => 0,
+    };
+    // Without a limit: all that there are.
+    options.limits.budget = Budget::of_blocks(look.blocks.unwrap_or(served));
     options
 }
 
-fn target(opened: Opened) -> Result<Target, Stop> {
+fn target(opened: Opened) -> Target {
     match opened {
-        Opened::Folder { name, folder } => Ok(Target::Directory { name: name.into_bytes(), folder }),
+        Opened::Folder { name, folder } => Target::Directory { name: name.into_bytes(), folder },
         Opened::Files(files) => {
             let volume =
                 |(name, file): (String, File)| Volume { name: name.into_bytes(), bytes: Bytes::File(file) };
-            Ok(Target::Disks(files.into_iter().map(volume).collect()))
+            Target::Disks(files.into_iter().map(volume).collect())
         }
-        Opened::Served(_) => Err(Stop::fault("reading block by block", "there is no broker yet")),
+        Opened::Served(disks) => {
+            let volume = |disk: ServedDisk| Volume {
+                name: disk.name.into_bytes(),
+                bytes: Bytes::Served { len: disk.bytes, sector: None },
+            };
+            Target::Disks(disks.into_iter().map(volume).collect())
+        }
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn run<'a>(context: &'a Context, work: &'a mut Work) -> Doing<'a, Res
         complete(&mut report, &plan);
         report.header.run.started = Some(Time(begun.0));
         report.header.run.milliseconds = u64::try_from(ended.since(begun).as_millis()).unwrap_or(u64::MAX);
+        report.header.run.cost = plan.place.is_some().then(|| context.costs.of(&work.job.id));
         report.seal();
         tracing::info!(
             job = work.job.id,

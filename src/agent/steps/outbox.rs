@@ -67,7 +67,7 @@ async fn is_youngest(context: &Context, work: &Work, spooled: &Spooled) -> Resul
     let job = &work.job;
     let (account, region) = (job.account.as_deref(), job.region.as_deref());
     let place = format!("{}/{}", account.unwrap_or("-"), region.unwrap_or("-"));
-    let key = format!("delivered/{place}/{}", job.target.name());
+    let key = format!("newest/{place}/{}", job.target.name());
     let scope = context.own(&job.id);
     loop {
         let row = context.cloud.ask(&scope, GetRow { key: key.clone() }).await;

@@ -13,12 +13,17 @@ use snapscan_schema::{Job, JobReader, JobTarget, Method, Reason};
 
 use crate::agent::context::Context;
 use crate::agent::job::{Doing, Next};
+use crate::agent::method::{self, Known};
 use crate::agent::resources::Place;
 use crate::agent::stop::Stop;
 use crate::agent::work::{Disk, Plan, Way, Work};
 use crate::config::effective::{MethodChoice, Reader};
 
 pub(crate) use local::open;
+
+/// Blocks a second that may be read of an account: half of its quota, since it is the customer's.
+/// Source: EBS service quotas, GetSnapshotBlock requests per account: 1,000 a second in the smaller regions.
+const BLOCKS_A_SECOND: u64 = 500;
 
 /// Makes the plan.
 pub(crate) fn run<'a>(context: &'a Context, work: &'a mut Work) -> Doing<'a, Result<Next, Stop>> {
@@ -76,22 +81,36 @@ async fn remote(context: &Context, job: &Job) -> Result<Plan, Stop> {
     })
 }
 
-/// Direct or attach. What stands against attaching decides first, where the job leaves the choice.
+/// Direct or attach: as asked for, or by the estimate. What stands against attaching has a code of its own.
 fn choose(context: &Context, job: &Job, place: &Place, disks: &[Disk]) -> Result<(Way, String), Stop> {
-    let wanted = match job.method {
-        Method::Auto => context.config.agent.method,
-        Method::Direct => MethodChoice::Direct,
-        Method::Attach => MethodChoice::Attach,
+    let asked = match (job.method, context.config.agent.method) {
+        (Method::Auto, MethodChoice::Auto) => Method::Auto,
+        (Method::Auto, MethodChoice::Direct) => Method::Direct,
+        (Method::Auto, MethodChoice::Attach) => Method::Attach,
+        (asked, _) => asked,
     };
-    if wanted == MethodChoice::Direct {
-        return Ok((Way::Direct, "asked for".to_owned()));
+    let against = against_attaching(context, place, disks);
+    if let (Method::Attach, Some((code, detail))) = (asked, &against) {
+        return Err(Stop::permanent(*code, detail.clone()));
     }
-    match (against_attaching(context, place, disks), wanted) {
-        (Some((code, detail)), MethodChoice::Attach) => Err(Stop::permanent(code, detail)),
-        (Some((_, detail)), _) => Ok((Way::Direct, detail)),
-        (None, MethodChoice::Attach) => Ok((Way::Attach, "asked for".to_owned())),
-        (None, _) => Ok((Way::Direct, "needs no volume and no slot".to_owned())),
-    }
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let full_bytes = |disk: &Disk| disk.snapshot.as_ref().and_then(|snapshot| snapshot.full_bytes);
+    let known = Known {
+        full: job.profile == "full",
+        volume_bytes: disks.iter().map(|disk| disk.bytes).sum(),
+        written_bytes: disks.iter().map(full_bytes).sum(),
+        volumes: count(disks.len()),
+        earlier_blocks: None,
+        quota: BLOCKS_A_SECOND / u64::from(context.config.agent.scanners.max(1)),
+        slots_free: count(context.slots.free()),
+        copy: place.account != context.host.account && disks.iter().any(|disk| disk.default_key),
+        no_direct: None,
+        no_attach: against.as_ref().map(|(_, detail)| detail.as_str()),
+        prices: &context.config.prices,
+    };
+    let chosen = method::choose(asked, &known).map_err(|why| Stop::permanent(Reason::CloudRefused, why))?;
+    let way = if chosen.method == Method::Attach { Way::Attach } else { Way::Direct };
+    Ok((way, chosen.why))
 }
 
 /// Why volumes of this target cannot be attached.

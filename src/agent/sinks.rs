@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The uploaders of this agent: one for each sink, at work while the agent is.
+//!
+//! Over all scanners one at a time uploads to a sink; the others' rounds end at once.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::context::Context;
+use crate::agent::upload::{self, Store, Times, Uploader};
+use crate::error::Failure;
+use crate::secret::Vault;
+
+/// Rounds at the end of an agent that works until it is idle: what is delivered then is delivered in the first ones.
+const LAST_ROUNDS: usize = 10;
+
+/// The uploaders of one agent.
+pub(crate) struct Sinks {
+    uploaders: Vec<Arc<Uploader>>,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Sinks {
+    /// Starts an uploader for each configured sink.
+    ///
+    /// # Errors
+    /// A TLS library that cannot be set up.
+    pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
+        let (mut uploaders, mut tasks, stop) = (Vec::new(), JoinSet::new(), CancellationToken::new());
+        for sink in &context.config.sinks {
+            let store = Store { cloud: context.cloud.clone(), scope: context.own("") };
+            let vault = Vault::here(Some((context.cloud.clone(), context.own(""))));
+            let holder = context.host.instance.as_str();
+            let uploader = Uploader::new(store, sink, holder, vault, Times::default()).map_err(|error| {
+                Failure::new(format!("cannot upload: {error}"), "`snapscan doctor` tries each sink")
+            })?;
+            let uploader = Arc::new(uploader);
+            uploaders.push(Arc::clone(&uploader));
+            let (clock, stop) = (context.cloud.clock, stop.clone());
+            tasks.spawn(async move { upload::run(&uploader, &clock, &stop).await });
+        }
+        Ok(Self { uploaders, tasks, stop })
+    }
+
+    /// Stops. With `to_the_end` what is in the outbox is uploaded first, as far as the sinks take it.
+    pub(crate) async fn stop(mut self, to_the_end: bool) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        if !to_the_end {
+            return;
+        }
+        for uploader in &self.uploaders {
+            for _ in 0..LAST_ROUNDS {
+                match uploader.round().await {
+                    Ok(round) if round.delivered + round.refused > 0 => {}
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::warn!(sink = uploader.sink(), %error, "upload_round_failed");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
