@@ -125,8 +125,8 @@ impl Broker {
                 Step::Answer(answer) => state.tell(id, wanted, answer),
                 Step::Fetch => {
                     drop(state);
-                    let inner = Arc::clone(&self.0);
-                    self.0.fetch.fetch(wanted, Box::new(move |fetched| inner.landed(wanted, fetched)));
+                    let landing = Landing { inner: Some(Arc::clone(&self.0)), wanted };
+                    self.0.fetch.fetch(wanted, Box::new(move |fetched| landing.land(fetched)));
                 }
             }
         }
@@ -147,6 +147,29 @@ impl Broker {
             if socket.write_all(&bytes).is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// What a fetch answers to. One that is dropped without an answer is one too: nobody waits for ever.
+struct Landing {
+    inner: Option<Arc<Inner>>,
+    wanted: Wanted,
+}
+
+impl Landing {
+    fn land(mut self, fetched: Fetched) {
+        if let Some(inner) = self.inner.take() {
+            inner.landed(self.wanted, fetched);
+        }
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take() {
+            let why = "the fetch was given up without an answer".to_owned();
+            inner.landed(self.wanted, Fetched::Refused(Refusal::Unavailable(why)));
         }
     }
 }

@@ -157,6 +157,18 @@ fn what_the_cloud_does_not_give_is_an_error_of_that_block_alone() {
 }
 
 #[test]
+fn a_fetch_that_nobody_answers_is_an_error_and_no_wait() {
+    struct Forgets;
+    impl Fetch for Forgets {
+        fn fetch(&self, _: Wanted, _: Done) {}
+    }
+    let serving = serve(&[BLOCK], Budget::of_blocks(10), Arc::new(Forgets));
+    let error = read_vec(serving.sources[0].as_ref(), 0, 1).unwrap_err();
+    assert!(matches!(&error, SourceError::Unavailable(why) if why.contains("without an answer")), "{error}");
+    serving.end();
+}
+
+#[test]
 fn readers_get_an_error_when_the_agent_is_gone() {
     let (here, there) = UnixStream::pair().unwrap();
     let blocks = Blocks::start(here).unwrap();
