@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod local;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
 
