@@ -6,8 +6,10 @@
 //! `cloud.ec2:CreateSnapshots.before`), because a list of them is committed and may not shrink. Without the feature
 //! `crash-points` all of this is empty.
 //!
-//! With it two environment variables are read once: `SNAPSCAN_CRASH_TRACE` names a file to which each boundary that is
-//! passed is added as a line `number name`, and `SNAPSCAN_CRASH_AT` is the number at which the process kills itself.
+//! With it three environment variables are read once: `SNAPSCAN_CRASH_TRACE` names a file to which each boundary that is
+//! passed is added as a line `number name`, `SNAPSCAN_CRASH_AT` is the number at which the process kills itself, or
+//! `name#nth` for the so-many-th passing of one boundary, and `SNAPSCAN_SABOTAGE` names a fault that is planted so that the
+//! crash test can show that it would notice ([`sabotaged`]).
 
 use std::sync::Arc;
 
@@ -21,6 +23,18 @@ pub(crate) fn pass(_name: &str) {}
 #[cfg(feature = "crash-points")]
 pub(crate) fn pass(name: &str) {
     armed::pass(name);
+}
+
+/// True if this fault is planted. Never without the feature.
+#[cfg(not(feature = "crash-points"))]
+pub(crate) fn sabotaged(_fault: &str) -> bool {
+    false
+}
+
+/// True if this fault is planted.
+#[cfg(feature = "crash-points")]
+pub(crate) fn sabotaged(fault: &str) -> bool {
+    armed::sabotaged(fault)
 }
 
 /// The same cloud, with a boundary before and after each call; without the feature it is the cloud itself.
@@ -47,6 +61,7 @@ impl Service for Watched {
 
 #[cfg(feature = "crash-points")]
 mod armed {
+    use std::collections::HashMap;
     use std::fs::{File, OpenOptions};
     use std::io::Write;
     use std::sync::{Mutex, OnceLock, PoisonError};
@@ -54,10 +69,19 @@ mod armed {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::getpid;
 
+    /// Where the process ends.
+    enum At {
+        /// At the boundary of this number, counted over all.
+        Number(u64),
+        /// At the so-many-th passing of this one.
+        Nth(String, u64),
+    }
+
     struct Plan {
         trace: Option<File>,
-        at: Option<u64>,
+        at: Option<At>,
         passed: u64,
+        by_name: HashMap<String, u64>,
     }
 
     pub(super) fn pass(name: &str) {
@@ -66,11 +90,19 @@ mod armed {
         let mut plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
         plan.passed += 1;
         let number = plan.passed;
+        let nth = plan.by_name.entry(name.to_owned()).or_default();
+        *nth += 1;
+        let nth = *nth;
         if let Some(trace) = &mut plan.trace {
             // One write a line, so that a kill leaves no half of one.
             let _written = trace.write_all(format!("{number} {name}\n").as_bytes());
         }
-        if plan.at == Some(number) {
+        let is_here = match &plan.at {
+            Some(At::Number(at)) => *at == number,
+            Some(At::Nth(at, wanted)) => at == name && *wanted == nth,
+            None => false,
+        };
+        if is_here {
             let _killed = kill(getpid(), Signal::SIGKILL);
             // The signal comes at the return to user space; nothing may happen until then.
             loop {
@@ -79,12 +111,26 @@ mod armed {
         }
     }
 
+    pub(super) fn sabotaged(fault: &str) -> bool {
+        static PLANTED: OnceLock<Option<String>> = OnceLock::new();
+        PLANTED.get_or_init(|| std::env::var("SNAPSCAN_SABOTAGE").ok()).as_deref() == Some(fault)
+    }
+
     impl Plan {
         fn from_environment() -> Self {
             let trace = std::env::var_os("SNAPSCAN_CRASH_TRACE")
                 .and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok());
-            let at = std::env::var("SNAPSCAN_CRASH_AT").ok().and_then(|number| number.parse().ok());
-            Self { trace, at, passed: 0 }
+            let at = std::env::var("SNAPSCAN_CRASH_AT").ok().and_then(|text| At::parse(&text));
+            Self { trace, at, passed: 0, by_name: HashMap::new() }
+        }
+    }
+
+    impl At {
+        fn parse(text: &str) -> Option<Self> {
+            match text.rsplit_once('#') {
+                Some((name, nth)) => Some(Self::Nth(name.to_owned(), nth.parse().ok()?)),
+                None => Some(Self::Number(text.parse().ok()?)),
+            }
         }
     }
 }

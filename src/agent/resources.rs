@@ -18,6 +18,8 @@ mod release;
 #[cfg(test)]
 pub(crate) mod tests;
 mod undo;
+#[cfg(feature = "crash-points")]
+mod unwritten;
 mod volume;
 mod wait;
 

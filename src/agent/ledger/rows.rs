@@ -15,6 +15,15 @@ impl Ledger {
     /// What the database says; then nothing may be made.
     pub(crate) async fn plan(&self, new: NewIntent, now: Timestamp) -> Result<Intent, Error> {
         let id = uuid::Uuid::new_v4().simple().to_string();
+        self.plan_as(&id, new, now).await
+    }
+
+    /// Writes an intent down under an id that is already chosen.
+    ///
+    /// # Errors
+    /// What the database says; then nothing may be made.
+    pub(crate) async fn plan_as(&self, id: &str, new: NewIntent, now: Timestamp) -> Result<Intent, Error> {
+        let id = id.to_owned();
         let (boot, epoch) = (self.boot().to_owned(), self.epoch());
         self.write("planned", move |db| {
             db.execute(

@@ -12,14 +12,15 @@ use snapscan_cloud::service::Purpose;
 use snapscan_cloud::{AccountId, Class, InstanceId, Owned, Region, Request, SnapshotId, VolumeId};
 
 use super::{Error, Place, Resources};
+use crate::agent::boundary;
 use crate::agent::ledger::{Event, Intent, Kind, NewIntent};
 
 /// A call that has not answered by then is given up, and what became of it is unknown.
-const CALL: Duration = Duration::from_secs(120);
+pub(super) const CALL: Duration = Duration::from_secs(120);
 /// So far may the cloud's clock differ from ours in the times that it gives to things.
-const SKEW: Duration = Duration::from_secs(300);
+pub(super) const SKEW: Duration = Duration::from_secs(300);
 /// So long after its deadline may a call that was given up still begin to take effect.
-const LATE: Duration = Duration::from_secs(900);
+pub(super) const LATE: Duration = Duration::from_secs(900);
 
 /// A set of snapshots of an instance's volumes.
 #[derive(Debug, Clone)]
@@ -173,6 +174,10 @@ impl Resources {
         ids: impl FnOnce(&R::Answer) -> Vec<String>,
     ) -> Result<R::Answer, Error> {
         let (kind, clock) = (new.kind, self.cloud.clock);
+        #[cfg(feature = "crash-points")]
+        if boundary::sabotaged("call-before-intent") {
+            return self.make_unwritten(at, purpose, new, request, ids).await;
+        }
         let intent = self.ledger.plan(new, clock.now()).await?;
         let deadline = clock.now().plus(CALL);
         let from = snapscan_cloud::Timestamp(clock.now().0 - i64::try_from(SKEW.as_secs()).unwrap_or(0));
@@ -190,7 +195,11 @@ impl Resources {
         };
         match answer {
             Ok(answer) => {
-                self.ledger.advance(&intent.id, Event::Bound(ids(&answer))).await?;
+                let mut ids = ids(&answer);
+                if ids.len() > 1 && boundary::sabotaged("set-member-forgotten") {
+                    ids.truncate(1);
+                }
+                self.ledger.advance(&intent.id, Event::Bound(ids)).await?;
                 tracing::info!(kind = kind.name(), intent = %intent.id, job = at.job, "resource_made");
                 Ok(answer)
             }

@@ -13,6 +13,7 @@ use snapscan_cloud::owned::NotOurs;
 use snapscan_cloud::{AccountId, Class, Error as CloudError, Owned, Scope, SnapshotId, VolumeId};
 
 use super::Resources;
+use crate::agent::boundary;
 use crate::agent::ledger::{APART, Event, Intent, Kind, Made, Trouble};
 
 /// A deletion that was accepted and does not show after so long waits for something: a pending snapshot's completion.
@@ -163,7 +164,10 @@ impl Resources {
         let Some(thing) = intent.made.iter().find(|made| made.id == id) else {
             return Undone::Missing;
         };
-        if thing.deleted.is_some() || thing.absent.is_some_and(|first| now.0 - first.0 >= APART) {
+        if boundary::sabotaged("notfound-is-gone")
+            || thing.deleted.is_some()
+            || thing.absent.is_some_and(|first| now.0 - first.0 >= APART)
+        {
             return self.gone(intent, id).await;
         }
         Undone::Missing

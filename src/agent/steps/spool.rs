@@ -3,8 +3,10 @@
 
 use snapscan_schema::{Delivery, InstanceFacts, Time};
 
+use crate::agent::boundary;
 use crate::agent::context::Context;
 use crate::agent::job::{Doing, Next};
+use crate::agent::settle;
 use crate::agent::spool::sha256;
 use crate::agent::stop::Stop;
 use crate::agent::work::{Plan, Spooled, Work};
@@ -12,6 +14,9 @@ use crate::agent::work::{Plan, Spooled, Work};
 /// Writes the parcel, and commits.
 pub(crate) fn run<'a>(context: &'a Context, work: &'a mut Work) -> Doing<'a, Result<Next, Stop>> {
     Box::pin(async move {
+        if boundary::sabotaged("ack-before-spool") {
+            settle::delete(context, &work.job.id, work.lease.receipt()).await?;
+        }
         let bytes = parcel(work)?;
         let spooled = Spooled::of(&bytes).map_err(|error| Stop::fault("reading the parcel back", error))?;
         let (spool, job) = (context.spool.clone(), work.job.id.clone());

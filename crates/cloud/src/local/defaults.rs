@@ -95,6 +95,7 @@ impl Default for Host {
             kind: "c7i.large".to_owned(),
             zone: "eu-west-1a".to_owned(),
             group: None,
+            beside: BTreeSet::new(),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Turn<'_> {
 
     fn settle_volume(&mut self, mut volume: VolumeRecord) -> Said<()> {
         let (world, size) = (self.world, volume.size_gib);
-        let host = &world.settings.host.instance;
+        let host = &world.settings.host;
         for (at, why) in [(volume.ghost, "kms:Decrypt"), (volume.deleted, "ec2:DeleteVolume")] {
             if let Some(at) = at.filter(|at| *at <= self.now) {
                 self.drop_volume(&volume)?;
@@ -41,7 +41,7 @@ impl Turn<'_> {
         let Some(at) = &mut volume.attachment else { return Ok(()) };
         if !at.shown && at.attached <= self.now {
             at.shown = true;
-            if at.instance == *host {
+            if host.shows(&at.instance) {
                 self.show(&volume.id)?;
             }
         }
@@ -78,9 +78,9 @@ impl Turn<'_> {
         let volumes = store::all::<VolumeRecord>(self.tx, self.world)?;
         self.sweep("snapshots", "snap-", &|id| snapshots.contains_key(id))?;
         self.sweep("volumes", "vol-", &|id| volumes.contains_key(id))?;
-        let host = &self.world.settings.host.instance;
+        let host = &self.world.settings.host;
         let attached = |volume: &&VolumeRecord| {
-            volume.attachment.as_ref().is_some_and(|at| at.instance == *host && at.shown)
+            volume.attachment.as_ref().is_some_and(|at| host.shows(&at.instance) && at.shown)
         };
         let attached: Vec<&VolumeRecord> = volumes.values().filter(attached).collect();
         let serials: BTreeSet<String> = attached.iter().map(|volume| volume.id.serial()).collect();

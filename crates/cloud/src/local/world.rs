@@ -82,6 +82,15 @@ pub struct Host {
     pub zone: String,
     /// Its Auto Scaling group.
     pub group: Option<String>,
+    /// Other scanners whose devices appear in the same folder: for tests.
+    pub beside: BTreeSet<InstanceId>,
+}
+
+impl Host {
+    /// True if volumes that are attached to this instance appear as devices.
+    pub(super) fn shows(&self, instance: &InstanceId) -> bool {
+        self.instance == *instance || self.beside.contains(instance)
+    }
 }
 
 /// How long things take, in seconds of the clock.

@@ -55,6 +55,9 @@ impl Claim {
 
     /// Is this snapshot or copy the one? Else the part of the rule that does not hold.
     pub(super) fn snapshot_holds(&self, owner: &Owner, snapshot: &Snapshot) -> Result<(), String> {
+        if is_skipped() {
+            return Ok(());
+        }
         if snapshot.owner != self.origin.account {
             return Err(format!("it belongs to account {}, not {}", snapshot.owner, self.origin.account));
         }
@@ -78,6 +81,9 @@ impl Claim {
 
     /// Is this volume the one? Else the part of the rule that does not hold.
     pub(super) fn volume_holds(&self, owner: &Owner, volume: &Volume) -> Result<(), String> {
+        if is_skipped() {
+            return Ok(());
+        }
         let Kind::Volume(snapshot) = &self.kind else {
             return Err("it is a volume and should be a snapshot".to_owned());
         };
@@ -122,4 +128,10 @@ fn agrees(tags: &Tags, marks: &Marks) -> Result<(), String> {
 
 fn is_ours(key: &str) -> bool {
     key.strip_prefix(TAG_DEPLOYMENT).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// False. In the crash test's own build it may be told to let everything pass for ours, and must notice that.
+fn is_skipped() -> bool {
+    cfg!(feature = "crash-points")
+        && std::env::var("SNAPSCAN_SABOTAGE").is_ok_and(|fault| fault == "owned-skipped")
 }
