@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod compare;
+mod crash;
 mod cuts;
 mod diff_walk;
 mod fixtures;
@@ -35,6 +36,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The gate: everything that a change must pass
     Ci(ci::Arguments),
+    /// Kill the agent at every boundary, and judge what was left, lost or touched
+    Crash(crash::Arguments),
     /// Compare copies taken at random instants under load with the kernel's recovery of them
     Cuts(cuts::Arguments),
     /// Compare the kernel's reading of an image with ours: every difference is listed
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Measure(arguments) => bench::run_measure(&arguments),
         Command::Ci(arguments) => ci::run_all(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
         Command::Cuts(arguments) => cuts::run(&arguments),
         Command::DiffWalk(arguments) => diff_walk::run(&arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
