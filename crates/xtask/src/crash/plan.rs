@@ -244,6 +244,9 @@ fn one(bench: &Bench, arguments: &Arguments, at: &str) -> Result<ExitCode> {
     let round = Round::calm(method, arguments.scanners).killed(point);
     let outcome = bench.round(&round)?;
     println!("{round}: killed {}, {:?}", outcome.is_killed, outcome.verdict);
+    outcome.work.iter().for_each(|name| println!("   work  {name}"));
+    outcome.later.iter().for_each(|name| println!("   later {name}"));
+    outcome.folder.iter().for_each(|folder| println!("   kept  {}", folder.display()));
     Ok(if outcome.verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -112,7 +112,7 @@ impl Template {
         messages: usize,
         handle: &tokio::runtime::Handle,
     ) -> Result<World> {
-        let folder = tempfile::Builder::new().prefix("round-").tempdir_in(self.folder.path())?;
+        let folder = tempfile::Builder::new().prefix("snapscan-round-").tempdir()?;
         let (from, to) = (self.folder.path().join("cloud"), folder.path().join("cloud"));
         for entry in walkdir::WalkDir::new(&from) {
             let entry = entry?;
