@@ -90,6 +90,7 @@ fn gate() -> Vec<Step> {
         Step { name: "diff-walk", run: || xtask(&["diff-walk", "--made"]) },
         Step { name: "cuts-ext4", run: || xtask(&["cuts", "ext4", "--count", "10"]) },
         Step { name: "cuts-xfs", run: || xtask(&["cuts", "xfs", "--count", "10"]) },
+        Step { name: "crash", run: || xtask(&["crash"]) },
         Step { name: "oracle-dpkg", run: oracle },
         Step { name: "fuzz", run: || fuzz::all(5) },
     ]
@@ -102,6 +103,7 @@ fn full() -> Vec<Step> {
         Step { name: "cuts-xfs-200", run: || xtask(&["cuts", "xfs", "--count", "200"]) },
         Step { name: "diff-walk-ext4", run: || xtask(&["diff-walk", "target/bench/debian-ext4.img"]) },
         Step { name: "diff-walk-xfs", run: || xtask(&["diff-walk", "target/bench/debian-xfs.img"]) },
+        Step { name: "crash-1000", run: || xtask(&["crash", "--rounds", "1000"]) },
         Step { name: "bench", run: || bench::all(None) },
         Step { name: "fuzz-long", run: || fuzz::all(20 * 60) },
     ]

@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 use snapscan_cloud::Timestamp;
 use uuid::Uuid;
 
+use crate::agent::boundary;
+
 use super::Error;
 use super::mark::{Member, NAMESPACE};
 use super::store::Store;
@@ -127,6 +129,11 @@ pub(super) async fn waiting(store: &Store, sink: &str) -> Result<Vec<Batch>, Err
             if whole.iter().all(|known| known.id != half.id) {
                 whole.push(half);
             }
+        }
+    }
+    if boundary::sabotaged("new-request-id-on-repeat") {
+        for batch in &mut whole {
+            batch.body = batch.body.replace(&batch.request, &Uuid::new_v4().to_string());
         }
     }
     whole.sort_by(|one, other| one.id.cmp(&other.id));

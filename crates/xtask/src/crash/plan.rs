@@ -154,20 +154,16 @@ fn calm(bench: &Bench, round: &Round, tally: &mut Tally) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Does rounds and counts what came of them; each that is not clean is told with all that is needed to do it again.
+/// Does rounds, and counts what came of them.
 fn many(bench: &Bench, arguments: &Arguments, rounds: &[Round], tally: &mut Tally) -> Vec<Option<Outcome>> {
     let outcomes = bench.rounds(rounds, arguments.jobs);
     let mut all = Vec::new();
     for (round, outcome) in rounds.iter().zip(outcomes) {
         tally.rounds += 1;
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tally.hung += 1;
-                println!("FAILED {round}: {error:#}");
-                all.push(None);
-                continue;
-            }
+        let Ok(outcome) = outcome else {
+            tally.hung += 1;
+            all.push(None);
+            continue;
         };
         tally.passed.extend(outcome.work.iter().chain(&outcome.later).cloned());
         if let Some(point) = round.kill.clone() {
@@ -178,10 +174,6 @@ fn many(bench: &Bench, arguments: &Arguments, rounds: &[Round], tally: &mut Tall
         tally.leaked += verdict.leaked.len();
         tally.lost += verdict.lost.len();
         tally.foreign += verdict.foreign.len();
-        if !verdict.is_clean() {
-            let folder = outcome.folder.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-            println!("FAILED {round}: {verdict:?}; kept: {folder}");
-        }
         all.push(Some(outcome));
     }
     all

@@ -208,6 +208,7 @@ impl Bench {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                         let Some(next) = next else { return };
                         let outcome = self.round(&rounds[next]);
+                        tell(&rounds[next], &outcome);
                         done.lock().unwrap_or_else(PoisonError::into_inner)[next] = Some(outcome);
                     }
                 });
@@ -219,6 +220,18 @@ impl Bench {
 }
 
 const UNTIL_IDLE: &[&str] = &["agent", "--until-idle"];
+
+/// Tells at once of a round that is not clean, with all that is needed to do it again.
+fn tell(round: &Round, outcome: &Result<Outcome>) {
+    match outcome {
+        Err(error) => println!("FAILED {round}: {error:#}"),
+        Ok(outcome) => {
+            if let Some(folder) = &outcome.folder {
+                println!("FAILED {round}: {:?}; kept: {}", outcome.verdict, folder.display());
+            }
+        }
+    }
+}
 
 /// Runs all scanners to their end; answers what the first one passed.
 fn settle(scanners: &[Scanner], phase: &str, words: &[&str], told: &Told) -> Result<Vec<String>> {

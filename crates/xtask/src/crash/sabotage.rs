@@ -57,7 +57,7 @@ const TESTED: [(&str, &[&str], &str); 2] = [
     (
         "evict-pinned-block",
         &["-p", "snapscan-sandbox", "--lib"],
-        "a_pinned_block_keeps_its_room_whatever_comes",
+        "what_is_held_stays_and_what_was_given_back_goes_first",
     ),
 ];
 
