@@ -61,8 +61,11 @@ const TESTED: [(&str, &[&str], &str); 2] = [
     ),
 ];
 
+/// How many there are.
+pub(super) const ALL: usize = FAULTS.len() + TESTED.len();
+
 /// Plants each fault; fails if one is not noticed.
-pub(super) fn plant(bench: &Bench) -> Result<usize> {
+pub(super) fn plant(bench: &Bench) -> Result<()> {
     for fault in &FAULTS {
         let kill = fault.kill.map(|name| Point { name: name.to_owned(), nth: 1 });
         let calm = Round::calm(Method::Direct, 1);
@@ -83,7 +86,7 @@ pub(super) fn plant(bench: &Bench) -> Result<usize> {
         }
         println!("   sabotage {fault}: its test fails");
     }
-    Ok(FAULTS.len() + TESTED.len())
+    Ok(())
 }
 
 /// Runs one test, which must be there.
