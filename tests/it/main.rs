@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics is a test that failed")]
 
 mod agent;
+mod cloud;
 mod coverage;
 mod crowd;
 mod disk;
@@ -12,6 +13,7 @@ mod hostile;
 mod looking;
 mod lvm;
 mod machine;
+mod methods;
 mod realdata;
 mod run;
 mod scan;
