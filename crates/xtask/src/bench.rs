@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cargo xtask bench`: the whole program on large images, one process a row, beside the bars and the rivals.
 
+mod agent;
 mod dirty;
 mod measure;
 
@@ -35,6 +36,18 @@ pub(crate) struct Arguments {
     /// Count instructions with callgrind too
     #[arg(long)]
     instructions: bool,
+    /// Measure the agent over a simulated cloud instead
+    #[arg(long)]
+    agent: bool,
+    /// The program that the agent is; a release build is made if absent
+    #[arg(long, requires = "agent")]
+    program: Option<PathBuf>,
+    /// Seconds of the simulated cloud in one of the wall's
+    #[arg(long, default_value_t = 1, requires = "agent")]
+    speed: u32,
+    /// Jobs that the agent reads at once
+    #[arg(long, default_value_t = 4, requires = "agent")]
+    inspect: usize,
 }
 
 /// One row: what is read, how, and what it may cost.
@@ -77,6 +90,11 @@ const ROWS: &[Row] = &[
 
 /// Runs the bench as asked.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.agent {
+        let Arguments { images, program, speed, inspect, .. } = arguments;
+        agent::bench(&agent::Told { images, program: program.as_deref(), speed: *speed, inspect: *inspect })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.make_dirty {
         for kind in ["ext4", "xfs"] {
             dirty::make(&arguments.images, kind)?;
