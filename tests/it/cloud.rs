@@ -106,10 +106,8 @@ impl Stage {
         fs::create_dir(self.path("config.d")).unwrap();
         fs::create_dir(self.path("root")).unwrap();
         let mut text = format!(
-            "deployment = \"test\"\nstate = \"{}\"\n[cloud]\nkind = \"local\"\nfolder = \"{}\"\n\
-             [agent]\nlease = \"1h\"\nlocal_root = \"{}\"\n[sandbox]\nrequire = \"possible\"\n",
+            "deployment = \"test\"\nstate = \"{}\"\n[agent]\nlease = \"1h\"\nlocal_root = \"{}\"\n[sandbox]\nrequire = \"possible\"\n",
             self.path("state").display(),
-            self.cloud().display(),
             self.path("root").display(),
         );
         for account in [CUSTOMER, OTHER] {
@@ -177,10 +175,17 @@ impl Stage {
     }
 
     /// Runs the agent until it has nothing left to do.
-    pub(crate) fn agent(&self, options: &[&str]) -> Ran {
+    pub(crate) fn agent(&self, settings: &[&str]) -> Ran {
+        let folder = format!("cloud.folder={}", self.cloud().display());
+        self.agent_at(&[&["cloud.kind=local", &folder], settings].concat())
+    }
+
+    /// The same with a cloud that the settings name.
+    pub(crate) fn agent_at(&self, settings: &[&str]) -> Ran {
         let mut command = command();
         command.env("SNAPSCAN_LOG", "info").args(["agent", "--until-idle", "--config"]);
-        command.arg(self.path("config.d")).args(options);
+        command.arg(self.path("config.d"));
+        settings.iter().for_each(|setting| drop(command.args(["--set", setting])));
         let ran = ran(&mut command);
         assert_eq!(ran.code, 0, "{}", ran.err);
         ran

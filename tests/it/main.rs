@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics is a test that failed")]
 
 mod agent;
+mod between;
 mod cloud;
 mod coverage;
 mod crowd;
@@ -10,6 +11,7 @@ mod disk;
 mod errors;
 mod formats;
 mod hostile;
+mod hostile_agent;
 mod looking;
 mod lvm;
 mod machine;
