@@ -8,6 +8,7 @@
 mod agent;
 mod cli;
 mod config;
+mod demo;
 mod doctor;
 mod error;
 mod exit;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod cat;
+mod demo;
 mod doctor;
 mod explain;
 mod jobs;
@@ -55,6 +56,11 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Say what a reason code means and what to do about it
     Explain(explain::ExplainArgs),
+    /// Watch an agent work, die and start again in a cloud made of files; nothing leaves this computer
+    Demo(demo::DemoArgs),
+    /// Serve the cloud of a demo
+    #[command(hide = true)]
+    DemoCloud(demo::DemoCloudArgs),
 }
 
 impl Cli {
@@ -70,6 +76,8 @@ impl Cli {
             Command::Reap(args) => args.run(),
             Command::Doctor(args) => args.run(),
             Command::Explain(args) => args.run(),
+            Command::Demo(args) => args.run(),
+            Command::DemoCloud(args) => args.run(),
         }
     }
 }

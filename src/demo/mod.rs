@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The demo: the real agent at work in a cloud made of files, killed once, and held to account.
+//!
+//! ```text
+//!  this process ─┬─ starts ─► snapscan demo-cloud   a folder behind a Unix socket, time 60 times as fast
+//!                └─ starts ─► snapscan agent        killed with SIGKILL in the middle, started again
+//!  what is shown at the end is computed from the cloud's log, and from nothing that the agent says
+//! ```
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`story`] | what happens, in which order? |
+//! | [`stage`] | in which folder, and who clears it away? |
+//! | [`world`] | which machines are there? |
+//! | [`decoy`] | what of others looks like ours, and is it unharmed? |
+//! | [`cloud`] | how does the cloud run as a process of its own? |
+//! | [`agent`] | how is the agent started and killed? |
+//! | [`view`] | how far is each job? |
+//! | [`found`] | what was found, and what was not, and why? |
+//! | [`bill`] | what would it have cost? |
+//! | [`account`] | what was made, and what of it is left? |
+
+mod account;
+mod agent;
+mod bill;
+mod cloud;
+mod decoy;
+mod found;
+mod stage;
+mod story;
+mod view;
+mod world;
+
+pub(crate) use cloud::serve;
+pub(crate) use story::play;
