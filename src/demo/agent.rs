@@ -41,7 +41,8 @@ pub(super) enum Reach {
 /// What the system answers about a file.
 pub(super) fn configure(stage: &Stage, reach: Reach) -> Result<(), Failure> {
     write(stage, reach).map_err(|error| {
-        let what = format!("cannot write the demo's configuration in `{}`: {error}", stage.config().display());
+        let what =
+            format!("cannot write the demo's configuration in `{}`: {error}", stage.config().display());
         Failure::new(what, "check the space there; TMPDIR or --keep name another place")
     })
 }

@@ -69,7 +69,8 @@ pub(super) fn bill(
 
 /// The bill as a person reads it, with what the reports say.
 pub(super) fn show(bill: &[Line], reports: &[(String, Value)], prices: &Prices) -> String {
-    let mut text = format!("  {:<10} {:>8} {:>8} {:>6} {:>12}\n", "", "requests", "blocks", "lists", "dollars");
+    let mut text =
+        format!("  {:<10} {:>8} {:>8} {:>6} {:>12}\n", "", "requests", "blocks", "lists", "dollars");
     let mut sum = Line::default();
     for line in bill {
         row(&mut text, &line.job, line);

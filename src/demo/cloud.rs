@@ -28,7 +28,10 @@ const SEED: u64 = 8;
 /// A folder or socket that cannot be used.
 pub(crate) fn serve(folder: &Path, socket: &Path) -> Result<Exit, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(format!("cannot serve the demo's cloud: {error}"), "`snapscan demo` starts this by itself")
+        Failure::new(
+            format!("cannot serve the demo's cloud: {error}"),
+            "`snapscan demo` starts this by itself",
+        )
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
@@ -66,7 +69,10 @@ impl Served {
     pub(super) async fn start(stage: &Stage) -> Result<Self, Failure> {
         let log = stage.log("cloud");
         let failed = |error: &dyn std::fmt::Display| {
-            Failure::new(format!("the demo's cloud does not start: {error}"), "see the system's limits, `ulimit -a`")
+            Failure::new(
+                format!("the demo's cloud does not start: {error}"),
+                "see the system's limits, `ulimit -a`",
+            )
         };
         let said = File::create(&log).map_err(|error| failed(&error))?;
         let program = std::env::current_exe().map_err(|error| failed(&error))?;

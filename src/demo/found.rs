@@ -29,7 +29,10 @@ impl Found {
     /// An outbox that cannot be read, or something in it that is neither report nor record.
     pub(super) async fn read(cloud: &Cloud, scope: &Scope) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
-            Failure::new(format!("cannot read what the demo's agent handed over: {error}"), "look with --keep DIR")
+            Failure::new(
+                format!("cannot read what the demo's agent handed over: {error}"),
+                "look with --keep DIR",
+            )
         };
         let mut found = Self::default();
         for bytes in objects(cloud, scope, "reports/").await.map_err(|error| failed(&error))? {
@@ -92,7 +95,11 @@ fn shown(name: &str, report: &Report) -> String {
     let mut text = format!("  {name:<10} {system}; {count} packages, {facts} facts, {whole}\n");
     let some: Vec<String> = packages
         .iter()
-        .filter(|package| ["openssl-libs", "openssh-server", "glibc", "libc6", "musl"].iter().any(|it| package.name.as_bytes() == it.as_bytes()))
+        .filter(|package| {
+            ["openssl-libs", "openssh-server", "glibc", "libc6", "musl"]
+                .iter()
+                .any(|it| package.name.as_bytes() == it.as_bytes())
+        })
         .map(|package| format!("{} {}", safe(&package.name), safe(&package.version)))
         .collect();
     if !some.is_empty() {
@@ -103,8 +110,10 @@ fn shown(name: &str, report: &Report) -> String {
         let Some(first) = lines.first() else { continue };
         let Some(reason) = first.code.map(|code| code.explain()) else { continue };
         let more = if lines.len() > 1 { format!(", and {} more", lines.len() - 1) } else { String::new() };
-        let detail = if first.detail.is_empty() { String::new() } else { format!(": {}", safe(&first.detail)) };
-        let _ok = writeln!(text, "  {:<10} {code}: {} ({}{more}){detail}", "", reason.text, safe(&first.name));
+        let detail =
+            if first.detail.is_empty() { String::new() } else { format!(": {}", safe(&first.detail)) };
+        let _ok =
+            writeln!(text, "  {:<10} {code}: {} ({}{more}){detail}", "", reason.text, safe(&first.name));
     }
     text
 }

@@ -92,7 +92,10 @@ impl Scene<'_> {
     /// Puts a job for each machine on the queue.
     async fn submit(&self) -> Result<(), Failure> {
         let failed = |error: &dyn std::fmt::Display| {
-            Failure::new(format!("cannot put a job on the demo's queue: {error}"), "see `cloud.log` with --keep DIR")
+            Failure::new(
+                format!("cannot put a job on the demo's queue: {error}"),
+                "see `cloud.log` with --keep DIR",
+            )
         };
         for machine in &self.machines {
             let job = job(machine, &self.customer);
@@ -107,8 +110,12 @@ impl Scene<'_> {
     /// Runs an agent until a snapshot of each volume that may be scanned is in the making, and kills it.
     async fn first_agent(&mut self) -> Result<(), Failure> {
         let mut agent = Agent::start(self.stage, "agent-1")?;
-        let wanted: usize =
-            self.machines.iter().filter(|machine| !machine.is_excluded).map(|machine| machine.disks.len()).sum();
+        let wanted: usize = self
+            .machines
+            .iter()
+            .filter(|machine| !machine.is_excluded)
+            .map(|machine| machine.disks.len())
+            .sum();
         let begun = Instant::now();
         loop {
             let (events, counts) = self.log()?;
@@ -172,7 +179,10 @@ impl Scene<'_> {
         let scanner = self.scanner.to(Purpose::Scanner);
         let found = Found::read(self.cloud(), &scanner).await?;
         let queue = self.cloud().ask(&scanner, CountMessages {}).await.map_err(|error| {
-            Failure::new(format!("cannot look at the demo's queue: {error}"), "see `cloud.log` with --keep DIR")
+            Failure::new(
+                format!("cannot look at the demo's queue: {error}"),
+                "see `cloud.log` with --keep DIR",
+            )
         })?;
         let (events, counts) = self.log()?;
         let machines: String = self.machines.iter().map(|machine| found.show(machine)).collect();
@@ -180,10 +190,7 @@ impl Scene<'_> {
         let prices = Prices::default();
         let names = self.machines.iter().map(|machine| machine.name);
         let lines = bill::bill(names, &events, &counts, &prices, self.cloud().clock.milliseconds());
-        say(&format!(
-            "\nWhat it would have cost\n{}",
-            bill::show(&lines, &found.documents(), &prices)
-        ));
+        say(&format!("\nWhat it would have cost\n{}", bill::show(&lines, &found.documents(), &prices)));
         say(&self.limits());
         let account = Account::of(&events);
         let (lost, harmed) = (found.lost(&self.machines), decoy::harmed(before, after, &events));
@@ -210,7 +217,8 @@ impl Scene<'_> {
         if wrong.is_empty() {
             return Ok(Exit::Complete);
         }
-        let failure = Failure::new("the demo's agent did not keep its promise", "please report this, with --keep DIR");
+        let failure =
+            Failure::new("the demo's agent did not keep its promise", "please report this, with --keep DIR");
         Err(Failure { details: wrong, ..failure })
     }
 
