@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the agent handed over: what was found, and what was not, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
 use snapscan_cloud::outbox::{GetObject, ListObjects};
 use snapscan_cloud::{Cloud, Scope};
-use snapscan_schema::{Coverage, Disposition, Finding, Outcome, Parcel, Report, Weight};
+use snapscan_schema::{Coverage, Disposition, Finding, Outcome, Package, Parcel, Report, Weight};
 
 use super::world::Machine;
 use crate::error::Failure;
 use crate::render::table::safe;
+
+/// Packages that are shown as examples.
+const KNOWN: [&str; 5] = ["glibc", "libc6", "musl", "openssh-server", "openssl-libs"];
 
 /// What lies in the outbox.
 #[derive(Default)]
@@ -93,15 +96,11 @@ fn shown(name: &str, report: &Report) -> String {
     let whole = if report.coverage.is_incomplete() { "not all that matters was read" } else { "complete" };
     let count = packages.len();
     let mut text = format!("  {name:<10} {system}; {count} packages, {facts} facts, {whole}\n");
-    let some: Vec<String> = packages
-        .iter()
-        .filter(|package| {
-            ["openssl-libs", "openssh-server", "glibc", "libc6", "musl"]
-                .iter()
-                .any(|it| package.name.as_bytes() == it.as_bytes())
-        })
-        .map(|package| format!("{} {}", safe(&package.name), safe(&package.version)))
-        .collect();
+    let is_known =
+        |package: &&&Package| KNOWN.iter().any(|known| package.name.as_bytes() == known.as_bytes());
+    let some = packages.iter().filter(is_known);
+    let some = some.map(|package| format!("{} {}", safe(&package.name), safe(&package.version)));
+    let some: Vec<String> = some.collect::<BTreeSet<_>>().into_iter().collect();
     if !some.is_empty() {
         // Writing to a string cannot fail.
         let _ok = writeln!(text, "  {:<10} such as {}", "", some.join(", "));
@@ -112,8 +111,7 @@ fn shown(name: &str, report: &Report) -> String {
         let more = if lines.len() > 1 { format!(", and {} more", lines.len() - 1) } else { String::new() };
         let detail =
             if first.detail.is_empty() { String::new() } else { format!(": {}", safe(&first.detail)) };
-        let _ok =
-            writeln!(text, "  {:<10} {code}: {} ({}{more}){detail}", "", reason.text, safe(&first.name));
+        let _ok = writeln!(text, "  {:<10} {code}: {}: {}{more}{detail}", "", reason.text, safe(&first.name));
     }
     text
 }
@@ -130,9 +128,10 @@ fn unread(report: &Report) -> BTreeMap<&'static str, Vec<&Coverage>> {
 }
 
 fn recorded(name: &str, outcome: &Outcome) -> String {
-    let why = match &outcome.ended {
-        Disposition::Permanent { code } => format!("{}: {}", code.code(), code.explain().text),
-        other => format!("{other:?}"),
+    let Disposition::Permanent { code } = &outcome.ended else {
+        return format!("  {name:<10} not scanned\n  {:<10} {:?}: {}\n", "", outcome.ended, outcome.detail);
     };
-    format!("  {name:<10} not scanned\n  {:<10} {why} ({})\n", "", outcome.detail)
+    let (code, text) = (code.code(), code.explain().text);
+    let detail = outcome.detail.strip_prefix(&format!("{code}: ")).unwrap_or(&outcome.detail);
+    format!("  {name:<10} not scanned\n  {:<10} {code}: {text}: {detail}\n", "")
 }

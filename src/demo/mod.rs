@@ -18,10 +18,12 @@
 //! | [`view`] | how far is each job? |
 //! | [`found`] | what was found, and what was not, and why? |
 //! | [`bill`] | what would it have cost? |
+//! | [`barriers`] | what holds the worker here? |
 //! | [`account`] | what was made, and what of it is left? |
 
 mod account;
 mod agent;
+mod barriers;
 mod bill;
 mod cloud;
 mod decoy;

@@ -9,6 +9,7 @@ use snapscan_cloud::local::{Count, Event, EventKind, counts, events};
 use snapscan_cloud::queue::{CountMessages, Send};
 use snapscan_cloud::{AccountId, Cloud, Purpose, Scope};
 use snapscan_schema::{JOB_VERSION, Job, JobLimits, JobTarget, Method};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::account::Account;
 use super::agent::{self, Agent, Reach};
@@ -17,7 +18,7 @@ use super::found::Found;
 use super::stage::Stage;
 use super::view::View;
 use super::world::{self, CUSTOMER, Machine, SPEED};
-use super::{bill, decoy};
+use super::{barriers, bill, decoy};
 use crate::config::effective::Prices;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -33,13 +34,36 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Whatever went wrong: also if something leaked, was lost, or of others was harmed.
 pub(crate) async fn play(image: Option<&Path>, keep: Option<&Path>) -> Result<Exit, Failure> {
     if let Some(path) = image {
-        std::fs::File::open(path).map_err(|error| crate::error::opening(&path.to_string_lossy(), &error))?;
+        let shown = path.to_string_lossy();
+        let file = std::fs::File::open(path).and_then(|file| file.metadata());
+        if !file.map_err(|error| crate::error::opening(&shown, &error))?.is_file() {
+            return Err(Failure::usage(
+                format!("`{shown}` is no file"),
+                "name a raw image of a disk with --image",
+            ));
+        }
     }
     let stage = Stage::new(keep)?;
+    let stopped = stopped().map_err(|error| {
+        Failure::new(format!("cannot listen for signals: {error}"), "see the system's limits, `ulimit -a`")
+    })?;
     tokio::select! {
         played = acts(&stage, world::machines(image)) => played,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted", "run it again; nothing of it was left running")),
+        () = stopped => Err(Failure::new("stopped by a signal", "run it again; nothing of it was left running")),
     }
+}
+
+/// Waits until somebody wants this to stop, or the terminal is closed.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
 }
 
 /// What all acts need.
@@ -224,17 +248,19 @@ impl Scene<'_> {
 
     /// What this run does not show.
     fn limits(&self) -> String {
-        let root = nix::unistd::geteuid().is_root();
-        let barriers = if root {
-            "  The worker's barriers: as root all that this kernel has."
-        } else {
-            "  The worker's barriers: without root those that this kernel lets an ordinary user raise."
+        let barriers = match barriers::look() {
+            Ok((stand, open)) => {
+                let open: String = open.iter().map(|open| format!("    {open}\n")).collect();
+                let not = if open.is_empty() { "none is missing." } else { "not these:" };
+                format!("  {stand} barriers hold the worker here; {not}\n{open}")
+            }
+            Err(error) => format!("  The worker's barriers could not be looked at: {error}\n"),
         };
         format!(
-            "\nWhat this run does not show\n{barriers}\n  \
-             Volumes were read block by block; attaching them and mounting them with the kernel need root and devices.\n  \
-             No AWS was touched. Simulated: time ({SPEED} times as fast), latencies, ids, requests and dollars.\n  \
-             Real: agent, worker, ledger, findings, and every snapshot made and deleted, as files.\n"
+            "\nWhat this run does not show\n{barriers}  Volumes were read block by block; to attach them and to \
+             mount them with the kernel needs root and devices.\n  No AWS was touched. Simulated: time ({SPEED} \
+             times as fast), latencies, ids, requests, dollars.\n  Real: agent, worker, ledger, findings, and every \
+             snapshot made and deleted, as files.\n"
         )
     }
 

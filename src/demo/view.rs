@@ -16,7 +16,7 @@ pub(super) enum Phase {
     Snapshots(usize),
     /// So many blocks were read.
     Reading(u64),
-    /// What it had made is gone again, and it has no report.
+    /// What it had made is gone again, and nothing of it was handed over yet.
     Undone,
     /// Its report, or the record that there is none, lies where it outlives the scanner.
     HandedOver,
@@ -68,7 +68,7 @@ impl Phase {
             Phase::Snapshots(1) => "1 snapshot is made".to_owned(),
             Phase::Snapshots(many) => format!("{many} snapshots are made, one moment for all"),
             Phase::Reading(blocks) => format!("is read block by block: {blocks}"),
-            Phase::Undone => "its snapshots are gone again; it waits for its turn".to_owned(),
+            Phase::Undone => "its snapshots are gone again".to_owned(),
             Phase::HandedOver => "handed over".to_owned(),
             Phase::Done => "done: report delivered, snapshots gone".to_owned(),
             Phase::Recorded => "done: left alone, the reason is recorded".to_owned(),

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -42,13 +43,18 @@ pub(super) struct Machine {
 pub(super) enum Image {
     /// A fixture, packed with zstd.
     Packed(&'static [u8]),
+    /// The same, with [`DAMAGE`] done to it.
+    Damaged(&'static [u8]),
     /// A file of the viewer's, which is copied and not looked into.
     File(PathBuf),
 }
 
+/// Bytes that are overwritten: the descriptors of an ext4 filesystem on the whole disk, behind its superblock.
+const DAMAGE: std::ops::Range<u64> = 4096..65_536;
+
 macro_rules! fixture {
     ($name:literal) => {
-        Image::Packed(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/", $name, ".img.zst")))
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/", $name, ".img.zst"))
     };
 }
 
@@ -66,28 +72,31 @@ pub(super) fn machines(image: Option<&Path>) -> Vec<Machine> {
             "web",
             "i-0de30000000000011",
             "Debian, ext4 in a GPT partition",
-            vec![("vol-0de30000000000011", fixture!("debian-ext4-gpt"))],
+            vec![("vol-0de30000000000011", Image::Packed(fixture!("debian-ext4-gpt")))],
         ),
         machine(
             "db",
             "i-0de30000000000012",
             "Rocky Linux, XFS on a volume group",
-            vec![("vol-0de30000000000012", fixture!("rocky-xfs-lvm-gpt"))],
+            vec![("vol-0de30000000000012", Image::Packed(fixture!("rocky-xfs-lvm-gpt")))],
         ),
         machine(
             "mail",
             "i-0de30000000000013",
             "Debian with /var on a second disk",
             vec![
-                ("vol-0de30000000000013", fixture!("two-disks-root")),
-                ("vol-0de30000000000014", fixture!("two-disks-var")),
+                ("vol-0de30000000000013", Image::Packed(fixture!("two-disks-root"))),
+                ("vol-0de30000000000014", Image::Packed(fixture!("two-disks-var"))),
             ],
         ),
         machine(
             "broken",
             "i-0de30000000000015",
-            "Debian on a disk of which the end is lost",
-            vec![("vol-0de30000000000015", fixture!("truncated"))],
+            "the same, but the second disk is damaged",
+            vec![
+                ("vol-0de30000000000018", Image::Packed(fixture!("two-disks-root"))),
+                ("vol-0de30000000000019", Image::Damaged(fixture!("two-disks-var"))),
+            ],
         ),
         Machine {
             is_excluded: true,
@@ -95,7 +104,7 @@ pub(super) fn machines(image: Option<&Path>) -> Vec<Machine> {
                 "hands-off",
                 "i-0de30000000000016",
                 "not ours to touch: tagged snapscan:exclude",
-                vec![(decoy::SOURCE, fixture!("alpine"))],
+                vec![(decoy::SOURCE, Image::Packed(fixture!("alpine")))],
             )
         },
     ];
@@ -135,8 +144,13 @@ fn build(stage: &Stage, machines: &[Machine]) -> io::Result<()> {
             let volume = id(volume, VolumeId::parse)?;
             let path = match image {
                 Image::File(path) => path.clone(),
-                Image::Packed(packed) => unpack(packed, &stage.images().join(format!("{volume}.img")))?,
+                Image::Packed(packed) | Image::Damaged(packed) => {
+                    unpack(packed, &stage.images().join(format!("{volume}.img")))?
+                }
             };
+            if matches!(image, Image::Damaged(_)) {
+                damage(&path)?;
+            }
             instance.disks.insert(format!("/dev/xvd{letter}"), volume.clone());
             builder = builder.volume(VolumeRecord::new(volume, customer.clone(), ZONE), &path);
         }
@@ -168,6 +182,12 @@ fn unpack(packed: &[u8], path: &Path) -> io::Result<PathBuf> {
             file.write_all(&chunk)?;
         }
     }
+}
+
+/// Overwrites what [`DAMAGE`] says.
+fn damage(path: &Path) -> io::Result<()> {
+    let bytes = vec![0xff; usize::try_from(DAMAGE.end - DAMAGE.start).unwrap_or_default()];
+    File::options().write(true).open(path)?.write_all_at(&bytes, DAMAGE.start)
 }
 
 /// Bytes that are looked at together for being zero.

@@ -7,6 +7,7 @@ mod between;
 mod cloud;
 mod coverage;
 mod crowd;
+mod demo;
 mod disk;
 mod errors;
 mod formats;
