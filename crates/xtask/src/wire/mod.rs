@@ -5,6 +5,7 @@
 //! on it. What this proves is the wire: requests that a server understands, tags, blocks, queue, outbox, table, the order
 //! of a job's life, lost answers, and that nothing of ours is left.
 
+mod conformance;
 mod http;
 mod judge;
 mod moto;
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = arguments.keep.as_deref().unwrap_or(temporary.path());
     fs::create_dir_all(folder)?;
     let folder = fs::canonicalize(folder)?;
+    conformance::run(&program, &folder)?;
     for (method, fixture) in [("direct", "debian-ext4-gpt"), ("attach", "rocky-xfs-lvm-gpt")] {
         let here = folder.join(method);
         fs::create_dir_all(&here)?;
