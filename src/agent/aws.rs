@@ -21,7 +21,12 @@ pub(crate) async fn open(config: &Config) -> Result<Cloud, Failure> {
         return Err(Failure::new("the configuration does not name AWS", "please report this"));
     };
     let malformed = || Failure::new("the scanner's first scope is malformed", "please report this");
+    let clock = match stand_in.speed {
+        0 | 1 => Clock::real(),
+        speed => Clock::fast(Clock::real().milliseconds(), speed),
+    };
     let mut settings = Settings {
+        clock,
         deployment: config.deployment.clone(),
         account: AccountId::parse("000000000000").ok_or_else(malformed)?,
         region: region.clone().or_else(|| Region::parse("us-east-1")).ok_or_else(malformed)?,
@@ -33,11 +38,7 @@ pub(crate) async fn open(config: &Config) -> Result<Cloud, Failure> {
         devices: stand_in.devices.as_ref().map(|folder| folder.display().to_string()),
         roles: std::collections::BTreeMap::new(),
     };
-    let clock = match stand_in.speed {
-        0 | 1 => Clock::real(),
-        speed => Clock::fast(Clock::real().milliseconds(), speed),
-    };
-    let first = connect(settings.clone(), clock).await;
+    let first = connect(settings.clone()).await;
     let scope = Scope {
         account: settings.account.clone(),
         region: settings.region.clone(),
@@ -51,14 +52,15 @@ pub(crate) async fn open(config: &Config) -> Result<Cloud, Failure> {
     settings.account = host.account.clone();
     settings.region = region.clone().unwrap_or(host.region);
     let scope = Scope { account: host.account, region: settings.region.clone(), ..scope };
-    let vault = Vault::here(Some((connect(settings.clone(), clock).await, scope)));
+    let vault = Vault::here(Some((connect(settings.clone()).await, scope)));
     for (account, entry) in &config.accounts {
         let external_id = vault.fetch(&entry.external_id).await?.reveal().to_owned();
         settings.roles.insert(account.clone(), Role { name: entry.role.clone(), external_id });
     }
-    Ok(connect(settings, clock).await)
+    Ok(connect(settings).await)
 }
 
-async fn connect(settings: Settings, clock: Clock) -> Cloud {
+async fn connect(settings: Settings) -> Cloud {
+    let clock = settings.clock;
     Cloud { service: Arc::new(Aws::connect(settings).await), clock }
 }

@@ -9,7 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
-use snapscan_cloud::{AccountId, Error, Purpose, Region, Scope};
+use snapscan_cloud::{AccountId, Clock, Error, Purpose, Region, Scope};
 
 use crate::{classify, policy};
 
@@ -46,6 +46,8 @@ pub struct Settings {
     pub bucket: String,
     /// The conditional table, with the keys `family` and `row`.
     pub table: String,
+    /// The clock: AWS's own time, or that of a stand-in that is in a hurry.
+    pub clock: Clock,
     /// Where attached volumes appear by serial, where a stand-in has no NVMe devices.
     pub devices: Option<String>,
     /// Target accounts.

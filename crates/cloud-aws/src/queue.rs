@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use snapscan_cloud::queue::{Backlog, Bury, DeleteMessage, ExtendLease, Message, Receive, Send};
-use snapscan_cloud::{Error, Timestamp};
+use snapscan_cloud::{Clock, Error, Timestamp};
 
 use crate::{Aws, classify};
 
@@ -19,8 +19,8 @@ impl Aws {
         let ask = self.sqs().receive_message().queue_url(&self.settings.queue);
         let ask = ask.max_number_of_messages(i32::try_from(request.most.clamp(1, 10)).unwrap_or(1));
         let ask = ask
-            .wait_time_seconds(seconds(request.wait, 20))
-            .visibility_timeout(seconds(request.lease, 43_200));
+            .wait_time_seconds(seconds(&self.settings.clock, request.wait, 20))
+            .visibility_timeout(seconds(&self.settings.clock, request.lease, 43_200));
         let ask = ask
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
@@ -46,7 +46,11 @@ impl Aws {
 
     pub(crate) async fn extend(&self, request: ExtendLease) -> Result<(), Error> {
         let ask = self.sqs().change_message_visibility().queue_url(&self.settings.queue);
-        let ask = ask.receipt_handle(request.receipt).visibility_timeout(seconds(request.lease, 43_200));
+        let ask = ask.receipt_handle(request.receipt).visibility_timeout(seconds(
+            &self.settings.clock,
+            request.lease,
+            43_200,
+        ));
         let answer = ask.send().await;
         answer.map(drop).map_err(|error| classify::error("sqs:ChangeMessageVisibility", false, &error))
     }
@@ -58,7 +62,8 @@ impl Aws {
 
     pub(crate) async fn send(&self, request: Send) -> Result<(), Error> {
         let ask = self.sqs().send_message().queue_url(&self.settings.queue);
-        let ask = ask.message_body(request.body).delay_seconds(seconds(request.delay, 900));
+        let ask =
+            ask.message_body(request.body).delay_seconds(seconds(&self.settings.clock, request.delay, 900));
         ask.send().await.map(drop).map_err(|error| classify::error("sqs:SendMessage", false, &error))
     }
 
@@ -96,7 +101,9 @@ impl Aws {
     }
 }
 
-fn seconds(duration: Duration, most: u64) -> i32 {
+/// A duration as the service takes it, in whole seconds of the wall's clock.
+fn seconds(clock: &Clock, duration: Duration, most: u64) -> i32 {
+    let duration = clock.real_duration(duration);
     // A wait that is asked for is never none at all.
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i32::try_from(seconds.min(most)).unwrap_or(0)

@@ -8,6 +8,12 @@ use crate::Aws;
 #[async_trait::async_trait]
 impl Service for Aws {
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, Error> {
+        let action = call.action();
+        // Session policies say the same; here it costs nothing and holds for the scanner's own account, too.
+        if !action.purposes().contains(&scope.purpose) {
+            let said = format!("a session for {:?} may not do this", scope.purpose);
+            return Err(Error::of(action.name(), "UnauthorizedOperation", said));
+        }
         Ok(match call {
             Call::DescribeInstances(r) => Answer::DescribeInstances(self.describe_instances(scope, r).await?),
             Call::DescribeVolumes(r) => Answer::DescribeVolumes(self.describe_volumes(scope, r).await?),

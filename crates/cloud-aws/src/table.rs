@@ -2,7 +2,6 @@
 //! The conditional table: DynamoDB, with the keys `family` (up to the first `/`) and `row` (the rest).
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use snapscan_cloud::ec2::Page;
@@ -23,7 +22,7 @@ impl Aws {
         let ask = self.dynamodb().get_item().table_name(&self.settings.table).consistent_read(true);
         let answer = ask.key("family", text(family)).key("row", text(row)).send().await;
         let answer = answer.map_err(|error| classify::error("dynamodb:GetItem", false, &error))?;
-        Ok(answer.item.as_ref().and_then(read).filter(is_current))
+        Ok(answer.item.as_ref().and_then(read).filter(|row| self.is_current(row)))
     }
 
     pub(crate) async fn put_row(&self, request: PutRow) -> Result<bool, Error> {
@@ -45,7 +44,7 @@ impl Aws {
             // A row past its time counts as gone although nobody has removed it yet.
             None => ask
                 .condition_expression("attribute_not_exists(version) OR expires <= :now")
-                .expression_attribute_values(":now", AttributeValue::N(now().to_string())),
+                .expression_attribute_values(":now", AttributeValue::N(self.now().to_string())),
         };
         done(ask.send().await.map_err(|error| classify::error("dynamodb:PutItem", true, &error)))
     }
@@ -77,7 +76,18 @@ impl Aws {
         }
         let answer = ask.send().await.map_err(|error| classify::error("dynamodb:Query", false, &error))?;
         let token = answer.last_evaluated_key().and_then(|key| key.get("row")?.as_s().ok().cloned());
-        Ok(Page { items: answer.items().iter().filter_map(read).filter(is_current).collect(), token })
+        Ok(Page {
+            items: answer.items().iter().filter_map(read).filter(|row| self.is_current(row)).collect(),
+            token,
+        })
+    }
+
+    fn is_current(&self, row: &Row) -> bool {
+        row.expires.is_none_or(|Timestamp(at)| at > self.now())
+    }
+
+    fn now(&self) -> i64 {
+        self.settings.clock.now().0
     }
 }
 
@@ -112,13 +122,4 @@ fn read(item: &Item) -> Option<Row> {
         value: text("said")?,
         expires: number("expires").and_then(|at| at.parse().ok()).map(Timestamp),
     })
-}
-
-fn is_current(row: &Row) -> bool {
-    row.expires.is_none_or(|Timestamp(at)| at > now())
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

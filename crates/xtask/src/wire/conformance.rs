@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::moto::{HOME, Moto};
+use super::proxy::Proxy;
 use super::world;
 use crate::steps;
 
@@ -30,14 +31,29 @@ pub(super) fn run(program: &Path, folder: &Path) -> Result<()> {
     let attach =
         format!("Action=AttachVolume&VolumeId={data}&InstanceId={}&Device=/dev/sdf", machine.instance);
     moto.query(&key, "ec2", &attach)?;
+    let proxy = Proxy::start(moto.address)?;
+    {
+        let mut seen = proxy.seen();
+        seen.identity = super::identity(&scanner.instance);
+        for volume in [&machine.volume, &data] {
+            seen.holds.insert(volume.clone(), machine.holds.clone());
+        }
+    }
     let suite = program.with_file_name("aws-conformance");
     let mut command = Command::new(suite);
-    command.arg(format!("http://{}", moto.address)).args([&jobs, &dead]);
+    command.arg(format!("http://{}", proxy.address)).args([&jobs, &dead]);
     command.args([&machine.instance, &machine.volume, &data, &scanner.instance]);
     command.env_clear().env("AWS_ACCESS_KEY_ID", HOME).env("AWS_SECRET_ACCESS_KEY", "x");
+    command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", proxy.address));
     let said = steps::output(&mut command)?;
     fs::write(folder.join("conformance.txt"), &said)?;
-    judge(&said)
+    judge(&said)?;
+    let seen = proxy.seen();
+    // Reads of what nobody made are asked for on purpose here.
+    let problems: Vec<&String> =
+        seen.problems.iter().filter(|problem| !problem.contains("which nobody made")).collect();
+    ensure!(problems.is_empty(), "requests that a real cloud would not take: {problems:#?}");
+    Ok(())
 }
 
 fn judge(said: &str) -> Result<()> {
