@@ -59,7 +59,7 @@ fn arguments() -> Option<(Settings, World)> {
         bucket: variable("BUCKET", "outbox"),
         table: variable("TABLE", "rows"),
         // A stand-in changes nothing while one waits for it.
-        clock: if endpoint == "-" { Clock::real() } else { Clock::fast(Clock::real().milliseconds(), 60) },
+        clock: if endpoint == "-" { Clock::real() } else { Clock::fast(Clock::real().milliseconds(), 10) },
         devices: None,
         roles: BTreeMap::from([(target.clone(), role)]),
     };
