@@ -4,7 +4,9 @@
 //! Over all scanners one at a time uploads to a sink; the others' rounds end at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use snapscan_cloud::Clock;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,12 +17,16 @@ use crate::secret::Vault;
 
 /// Rounds at the end of an agent that works until it is idle: what is delivered then is delivered in the first ones.
 const LAST_ROUNDS: usize = 10;
+/// Pause after one of them that failed.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// The uploaders of one agent.
 pub(crate) struct Sinks {
     uploaders: Vec<Arc<Uploader>>,
     tasks: JoinSet<()>,
+    last: CancellationToken,
     stop: CancellationToken,
+    clock: Clock,
 }
 
 impl Sinks {
@@ -29,7 +35,8 @@ impl Sinks {
     /// # Errors
     /// A TLS library that cannot be set up.
     pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
-        let (mut uploaders, mut tasks, stop) = (Vec::new(), JoinSet::new(), CancellationToken::new());
+        let (mut uploaders, mut tasks) = (Vec::new(), JoinSet::new());
+        let (last, stop) = (CancellationToken::new(), CancellationToken::new());
         for sink in &context.config.sinks {
             let store = Store { cloud: context.cloud.clone(), scope: context.own("") };
             let vault = Vault::here(Some((context.cloud.clone(), context.own(""))));
@@ -39,15 +46,19 @@ impl Sinks {
             })?;
             let uploader = Arc::new(uploader);
             uploaders.push(Arc::clone(&uploader));
-            let (clock, stop) = (context.cloud.clock, stop.clone());
-            tasks.spawn(async move { upload::run(&uploader, &clock, &stop).await });
+            let (clock, last, stop) = (context.cloud.clock, last.clone(), stop.clone());
+            tasks.spawn(async move { upload::run(&uploader, &clock, &last, &stop).await });
         }
-        Ok(Self { uploaders, tasks, stop })
+        Ok(Self { uploaders, tasks, last, stop, clock: context.cloud.clock })
     }
 
     /// Stops. With `to_the_end` what is in the outbox is uploaded first, as far as the sinks take it.
     pub(crate) async fn stop(mut self, to_the_end: bool) {
-        self.stop.cancel();
+        if to_the_end {
+            self.last.cancel()
+        } else {
+            self.stop.cancel()
+        }
         while self.tasks.join_next().await.is_some() {}
         if !to_the_end {
             return;
@@ -59,7 +70,7 @@ impl Sinks {
                     Ok(_) => break,
                     Err(error) => {
                         tracing::warn!(sink = uploader.sink(), %error, "upload_round_failed");
-                        break;
+                        self.clock.sleep(PAUSE).await;
                     }
                 }
             }

@@ -14,10 +14,16 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// Between rounds where something failed.
 const FAILED: Duration = Duration::from_secs(60);
 
-/// Uploads to a sink, round after round, until `stop`. A round that is cut off by it loses nothing.
-pub(crate) async fn run(uploader: &Uploader, clock: &Clock, stop: &CancellationToken) {
+/// Uploads to a sink, round after round, until `last` lets a round be the last one, or `stop` cuts it off. A round that
+/// is cut off loses nothing, but nobody uploads until its lease has run out.
+pub(crate) async fn run(
+    uploader: &Uploader,
+    clock: &Clock,
+    last: &CancellationToken,
+    stop: &CancellationToken,
+) {
     let mut told = None;
-    while !stop.is_cancelled() {
+    while !last.is_cancelled() && !stop.is_cancelled() {
         let round = tokio::select! {
             round = uploader.round() => round,
             () = stop.cancelled() => return,
@@ -25,6 +31,7 @@ pub(crate) async fn run(uploader: &Uploader, clock: &Clock, stop: &CancellationT
         let pause = say(uploader, &round, &mut told);
         tokio::select! {
             () = clock.sleep(pause) => {}
+            () = last.cancelled() => return,
             () = stop.cancelled() => return,
         }
     }
