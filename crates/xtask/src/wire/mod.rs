@@ -147,11 +147,9 @@ fn configure(folder: &Path, proxy: &Proxy, jobs: &str, dead: &str, account: &str
     fs::create_dir_all(folder.join("config"))?;
     fs::write(folder.join("deployment.key"), "07".repeat(32))?;
     restrict(&folder.join("deployment.key"))?;
-    let role = if account == SERVICE {
-        String::new()
-    } else {
-        format!("[accounts.{account}]\nrole = \"snapscan-target\"\nexternal_id = \"manager:external-id\"\n")
-    };
+    // The scanner's own account is listed like any other; it is entered without the role.
+    let role =
+        format!("[accounts.{account}]\nrole = \"snapscan-target\"\nexternal_id = \"manager:external-id\"\n");
     let text = format!(
         r#"deployment = "wire"
 state = "{state}"
