@@ -26,6 +26,18 @@ use moto::{HOME, Moto};
 use proxy::Proxy;
 use world::{SERVICE, TARGET};
 
+/// Answers that are dropped after their effect: action, and which of its calls.
+const DROPPED: [(&str, u32); 8] = [
+    ("CreateSnapshots", 1),
+    ("CreateVolume", 1),
+    ("AttachVolume", 1),
+    ("DeleteSnapshot", 1),
+    ("DeleteMessage", 1),
+    ("PutItem", 1),
+    ("S3PUT", 1),
+    ("GetSnapshotBlock", 3),
+];
+
 /// Options of `wire`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -92,15 +104,7 @@ fn one(program: &Path, method: &str, fixture: &str, folder: &Path) -> Result<()>
         seen.identity = identity(&scanner.instance);
         seen.qualys.script = qualys::everything();
         // Each of these took effect, and nobody is told so.
-        seen.drop = [
-            ("DeleteSnapshot", 1),
-            ("DeleteMessage", 1),
-            ("PutItem", 1),
-            ("S3PUT", 1),
-            ("GetSnapshotBlock", 3),
-        ]
-        .map(|(action, nth)| (action.to_owned(), nth))
-        .to_vec();
+        seen.drop = DROPPED.map(|(action, nth)| (action.to_owned(), nth)).to_vec();
     }
     configure(folder, &proxy, &jobs, &dead, account)?;
     let job = json!({
