@@ -57,11 +57,21 @@ impl Clock {
     /// The time in milliseconds since 1970.
     pub fn milliseconds(&self) -> u64 {
         let elapsed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let wall = self.wall.saturating_add(elapsed);
+        self.of_wall(self.wall.saturating_add(elapsed))
+    }
+
+    /// What this clock shows when the wall's shows `wall`, both in milliseconds since 1970.
+    fn of_wall(&self, wall: u64) -> u64 {
         if self.speed == 1 {
             return wall;
         }
         self.epoch.saturating_add(wall.saturating_sub(self.epoch).saturating_mul(u64::from(self.speed)))
+    }
+
+    /// A time that somebody told by the wall's clock, as this clock shows it.
+    pub fn told(&self, wall: Timestamp) -> Timestamp {
+        let wall = u64::try_from(wall.0).unwrap_or(0).saturating_mul(1000);
+        Timestamp(i64::try_from(self.of_wall(wall) / 1000).unwrap_or(i64::MAX))
     }
 
     /// The time.
@@ -113,5 +123,8 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert!((1_199..=1_201).contains(&clock.now().since(before).as_secs()));
         assert_eq!(clock.real_duration(Duration::from_secs(600)), Duration::from_secs(1));
+        let clock = Clock::fast(1_000_000, 600);
+        assert_eq!(clock.told(Timestamp(1_010)), Timestamp(1_000 + 6_000));
+        assert_eq!(Clock::real().told(Timestamp(1_010)), Timestamp(1_010));
     }
 }

@@ -30,7 +30,7 @@ impl Aws {
         let ask = ask.description(request.description);
         let answer = ask.tag_specifications(tags(ResourceType::Snapshot, &request.tags)).send().await;
         let answer = answer.map_err(|error| classify::error(action, true, &error))?;
-        answer.snapshots().iter().map(|one| shape::member(action, one)).collect()
+        answer.snapshots().iter().map(|one| shape::member(action, one, &self.settings.clock)).collect()
     }
 
     pub(crate) async fn create_snapshot(
@@ -48,7 +48,7 @@ impl Aws {
             volume: request.volume,
             state: made.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
             state_message: String::new(),
-            started: Timestamp(made.start_time().map_or(0, |time| time.secs())),
+            started: self.settings.clock.told(Timestamp(made.start_time().map_or(0, |time| time.secs()))),
             size_gib: made.volume_size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
             full_bytes: None,
             encrypted: made.encrypted().unwrap_or(false),

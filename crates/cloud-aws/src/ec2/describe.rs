@@ -52,8 +52,11 @@ impl Aws {
             .max_results(PAGE);
         let answer = ask.set_next_token(request.token).send().await;
         let answer = answer.map_err(|error| classify::error(action, false, &error))?;
-        let items =
-            answer.volumes().iter().map(|one| shape::volume(action, one)).collect::<Result<_, _>>()?;
+        let items = answer
+            .volumes()
+            .iter()
+            .map(|one| shape::volume(action, one, &self.settings.clock))
+            .collect::<Result<_, _>>()?;
         Ok(Page { items, token: token(answer.next_token()) })
     }
 
@@ -71,8 +74,11 @@ impl Aws {
         }
         let answer = ask.max_results(PAGE).set_next_token(request.token).send().await;
         let answer = answer.map_err(|error| classify::error(action, false, &error))?;
-        let items =
-            answer.snapshots().iter().map(|one| shape::snapshot(action, one)).collect::<Result<_, _>>()?;
+        let items = answer
+            .snapshots()
+            .iter()
+            .map(|one| shape::snapshot(action, one, &self.settings.clock))
+            .collect::<Result<_, _>>()?;
         Ok(Page { items, token: token(answer.next_token()) })
     }
 

@@ -3,7 +3,7 @@
 
 use aws_sdk_ec2::types as sdk;
 use snapscan_cloud::ec2::{Attachment, Image, Instance, InstanceType, Snapshot, Tags, Volume};
-use snapscan_cloud::{AccountId, Error, ImageId, InstanceId, SnapshotId, Timestamp, VolumeId};
+use snapscan_cloud::{AccountId, Clock, Error, ImageId, InstanceId, SnapshotId, Timestamp, VolumeId};
 
 use crate::classify;
 
@@ -42,7 +42,7 @@ fn codes(codes: &[sdk::ProductCode]) -> Vec<String> {
     market.filter_map(|code| code.product_code_id().map(str::to_owned)).collect()
 }
 
-pub(super) fn volume(action: &str, volume: &sdk::Volume) -> Result<Volume, Error> {
+pub(super) fn volume(action: &str, volume: &sdk::Volume, clock: &Clock) -> Result<Volume, Error> {
     let attachment = |attachment: &sdk::VolumeAttachment| {
         Some(Attachment {
             volume: VolumeId::parse(attachment.volume_id()?)?,
@@ -59,7 +59,7 @@ pub(super) fn volume(action: &str, volume: &sdk::Volume) -> Result<Volume, Error
         snapshot: volume.snapshot_id().and_then(SnapshotId::parse),
         encrypted: volume.encrypted().unwrap_or(false),
         key: volume.kms_key_id().map(str::to_owned),
-        created: Timestamp(volume.create_time().map_or(0, |time| time.secs())),
+        created: clock.told(Timestamp(volume.create_time().map_or(0, |time| time.secs()))),
         // Told only of one volume at a time (DescribeVolumeAttribute); the instance's own are in its description.
         product_codes: Vec::new(),
         attachments: volume.attachments().iter().filter_map(attachment).collect(),
@@ -67,13 +67,13 @@ pub(super) fn volume(action: &str, volume: &sdk::Volume) -> Result<Volume, Error
     })
 }
 
-pub(super) fn snapshot(action: &str, snapshot: &sdk::Snapshot) -> Result<Snapshot, Error> {
+pub(super) fn snapshot(action: &str, snapshot: &sdk::Snapshot, clock: &Clock) -> Result<Snapshot, Error> {
     Ok(Snapshot {
         id: id(action, "snapshot", snapshot.snapshot_id(), SnapshotId::parse)?,
         volume: id(action, "volume", snapshot.volume_id(), VolumeId::parse)?,
         state: snapshot.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
         state_message: owned(snapshot.state_message()),
-        started: Timestamp(snapshot.start_time().map_or(0, |time| time.secs())),
+        started: clock.told(Timestamp(snapshot.start_time().map_or(0, |time| time.secs()))),
         size_gib: positive(snapshot.volume_size()),
         full_bytes: snapshot.full_snapshot_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
         encrypted: snapshot.encrypted().unwrap_or(false),
@@ -86,13 +86,13 @@ pub(super) fn snapshot(action: &str, snapshot: &sdk::Snapshot) -> Result<Snapsho
 }
 
 /// A member of a set, as the call that made it tells it.
-pub(super) fn member(action: &str, info: &sdk::SnapshotInfo) -> Result<Snapshot, Error> {
+pub(super) fn member(action: &str, info: &sdk::SnapshotInfo, clock: &Clock) -> Result<Snapshot, Error> {
     Ok(Snapshot {
         id: id(action, "snapshot", info.snapshot_id(), SnapshotId::parse)?,
         volume: id(action, "volume", info.volume_id(), VolumeId::parse)?,
         state: info.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
         state_message: String::new(),
-        started: Timestamp(info.start_time().map_or(0, |time| time.secs())),
+        started: clock.told(Timestamp(info.start_time().map_or(0, |time| time.secs()))),
         size_gib: positive(info.volume_size()),
         full_bytes: None,
         encrypted: info.encrypted().unwrap_or(false),
