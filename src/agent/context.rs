@@ -7,6 +7,7 @@ use std::sync::Arc;
 use snapscan_cloud::ec2::{DescribeInstanceTypes, DescribeVolumes, Find};
 use snapscan_cloud::host::{Describe, HostFacts};
 use snapscan_cloud::local::Local;
+use snapscan_cloud::pace::{Paced, Shares};
 use snapscan_cloud::remote::Remote;
 use snapscan_cloud::{AccountId, Cloud, Owner, Purpose, Region, Scope};
 
@@ -74,6 +75,8 @@ impl Context {
         let is_simulated = !matches!(config.cloud, CloudChoice::Aws { .. });
         let costs = Costs::new(config.prices.clone(), is_simulated, cloud.clock);
         let cloud = counted(cloud, Arc::clone(&costs), Arc::clone(&metrics));
+        // Outermost: what waits for its turn and is given up was no request.
+        let cloud = paced(&cloud, &config);
         let host = host(&cloud).await?;
         let scope = own(&host, "");
         let vault = Vault::here(Some((cloud.clone(), scope.clone())));
@@ -122,6 +125,12 @@ impl Context {
     pub(crate) fn is_local(&self) -> bool {
         !matches!(self.config.cloud, CloudChoice::Aws { .. })
     }
+}
+
+/// The same cloud, asked no faster than leaves the customer most of its quotas.
+fn paced(cloud: &Cloud, config: &Config) -> Cloud {
+    let shares = Shares { scanners: config.agent.scanners, ..Shares::default() };
+    Cloud { service: Arc::new(Paced::new(cloud, shares)), clock: cloud.clock }
 }
 
 /// In the scanner's own name.

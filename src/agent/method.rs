@@ -4,7 +4,7 @@
 //! `auto` means direct, which shares nothing, copies nothing and holds no slot, unless the estimate says otherwise by a
 //! clear margin: in time first, then slots, then money. The figures are estimates for choosing, not for billing.
 
-use snapscan_schema::Method;
+use snapscan_schema::{Method, MethodChoice, MethodEstimate as Estimate};
 
 use crate::config::effective::Prices;
 
@@ -68,37 +68,13 @@ pub(crate) struct Known<'a> {
     pub(crate) prices: &'a Prices,
 }
 
-/// What a method is thought to cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Estimate {
-    /// Seconds until all is read.
-    pub(crate) seconds: u64,
-    /// Attachment slots.
-    pub(crate) slots: u32,
-    /// Millionths of a dollar.
-    pub(crate) microdollars: u64,
-}
-
-/// The method, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chosen {
-    /// `Direct` or `Attach`, never `Auto`.
-    pub(crate) method: Method,
-    /// Why, in words, with all figures of both.
-    pub(crate) why: String,
-    /// What the direct method is thought to cost.
-    pub(crate) direct: Estimate,
-    /// What the attach method is thought to cost.
-    pub(crate) attach: Estimate,
-}
-
 /// Chooses a method, where `asked` leaves the choice.
 ///
 /// # Errors
 /// In words, if what was asked for, or either, cannot be used.
-pub(crate) fn choose(asked: Method, known: &Known<'_>) -> Result<Chosen, String> {
+pub(crate) fn choose(asked: Method, known: &Known<'_>) -> Result<MethodChoice, String> {
     let (direct, attach) = (direct(known), attach(known));
-    let (method, reason) = match (asked, known.no_direct, known.no_attach) {
+    let (method, why) = match (asked, known.no_direct, known.no_attach) {
         (Method::Direct, Some(why), _) => return Err(format!("the direct method was asked for: {why}")),
         (Method::Attach, _, Some(why)) => return Err(format!("the attach method was asked for: {why}")),
         (Method::Direct, ..) => (Method::Direct, "asked for".to_owned()),
@@ -108,8 +84,13 @@ pub(crate) fn choose(asked: Method, known: &Known<'_>) -> Result<Chosen, String>
         (Method::Auto, None, Some(why)) => (Method::Direct, format!("attach cannot be used: {why}")),
         (Method::Auto, None, None) => by_estimate(known, &direct, &attach),
     };
-    let why = format!("{reason} (direct: {}; attach: {})", figures(&direct), figures(&attach));
-    Ok(Chosen { method, why, direct, attach })
+    Ok(MethodChoice { method, why, direct, attach })
+}
+
+/// A choice in words, with all figures of both methods.
+pub(crate) fn in_words(choice: &MethodChoice) -> String {
+    let MethodChoice { why, direct, attach, .. } = choice;
+    format!("{why} (direct: {}; attach: {})", figures(direct), figures(attach))
 }
 
 fn by_estimate(known: &Known<'_>, direct: &Estimate, attach: &Estimate) -> (Method, String) {
@@ -230,11 +211,8 @@ mod tests {
         // 150 blocks at $0.003 and 25 pages at $0.0006 for a thousand; 175 calls in one second, and the chain.
         assert_eq!(chosen.direct, Estimate { seconds: 3, slots: 0, microdollars: 465 });
         assert_eq!(chosen.attach.slots, 1);
-        assert!(
-            chosen.why.contains("direct: 3 s, 0 slots, $0.000465; attach: 41 s, 1 slots, $0."),
-            "{}",
-            chosen.why
-        );
+        let words = in_words(&chosen);
+        assert!(words.contains("direct: 3 s, 0 slots, $0.000465; attach: 41 s, 1 slots, $0."), "{words}");
     }
 
     #[test]

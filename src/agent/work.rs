@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use snapscan_cloud::ec2::{Instance, Snapshot};
 use snapscan_cloud::{SnapshotId, Timestamp, VolumeId};
-use snapscan_schema::{Disposition, Job, Parcel, Reason, Report, Time};
+use snapscan_schema::{Disposition, Job, MethodChoice, Parcel, Reason, Report, Time};
 
 use crate::agent::context::Context;
 use crate::agent::drain::Stage;
@@ -58,8 +58,10 @@ pub(crate) struct Plan {
     pub(crate) folder: Option<String>,
     /// How the bytes are had.
     pub(crate) way: Way,
-    /// Why this way, with the figures, for the report.
+    /// Why this way, with the figures where there was a choice.
     pub(crate) why: String,
+    /// How the way was chosen, for the report; absent for local targets.
+    pub(crate) choice: Option<MethodChoice>,
     /// Whose readers are used.
     pub(crate) reader: Reader,
 }

@@ -92,7 +92,11 @@ fn a_job_by_the_direct_method_finds_what_scan_finds_and_leaves_nothing() {
         let agent = cloud.run(&["agent", "--until-idle"]);
         assert_eq!(agent.code, 0, "{}", agent.err);
         let mut report = cloud.report();
-        assert_eq!(report["header"]["run"]["method"], "direct", "{disks:?}");
+        let run = &report["header"]["run"];
+        let choice = &run["choice"];
+        assert_eq!((&run["method"], &choice["method"]), (&"direct".into(), &"direct".into()), "{disks:?}");
+        assert_eq!((&choice["direct"]["slots"], &choice["attach"]["slots"]), (&0.into(), &disks.len().into()));
+        assert!(choice["why"].as_str().is_some_and(|why| !why.is_empty()), "{choice}");
         let images: Vec<_> = disks.iter().map(|(_, id, _)| cloud.images.path(id)).collect();
         let scan = ["scan", "--json"].into_iter().map(Into::into);
         let scanned = snapscan(scan.chain(images.iter().map(|image| image.clone().into_os_string())));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Coverage, Finding, Text, Time};
+use crate::{Coverage, Finding, Method, Text, Time};
 
 /// The version of the report's format that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -120,8 +120,11 @@ pub struct Run {
     pub milliseconds: u64,
     /// Threads of the reader.
     pub threads: u64,
-    /// How the bytes were had: `file`, `directory`; later `direct`, `attach`.
+    /// How the bytes were had: `file`, `directory`, `direct`, `attach`.
     pub method: String,
+    /// Why by this method, with what each was thought to cost; absent where there was no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<MethodChoice>,
     /// Paths as the user gave them.
     pub paths: Vec<Text>,
     /// What was read.
@@ -135,6 +138,30 @@ pub struct Run {
     /// Names of fields that are percent-escaped (`paths`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escaped: Vec<String>,
+}
+
+/// How the method was chosen, before anything was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MethodChoice {
+    /// `direct` or `attach`.
+    pub method: Method,
+    /// Why, in words.
+    pub why: String,
+    /// What the direct method was thought to cost.
+    pub direct: MethodEstimate,
+    /// What the attach method was thought to cost.
+    pub attach: MethodEstimate,
+}
+
+/// What a method was thought to cost: for choosing, not for billing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MethodEstimate {
+    /// Seconds until all is read.
+    pub seconds: u64,
+    /// Attachment slots.
+    pub slots: u32,
+    /// Millionths of a dollar.
+    pub microdollars: u64,
 }
 
 /// How much was read to write a report.

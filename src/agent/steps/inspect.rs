@@ -82,6 +82,7 @@ fn complete(report: &mut Report, plan: &Plan) {
     if plan.place.is_some() {
         report.header.run.method = plan.way.name().to_owned();
     }
+    report.header.run.choice.clone_from(&plan.choice);
     for (name, tag) in &plan.excluded {
         let line = Coverage::because(Level::Volume, name.as_str(), Reason::ByChoice, format!("tagged {tag}"));
         report.coverage.children.push(line);

@@ -9,7 +9,7 @@ mod local;
 mod look;
 
 use snapscan_cloud::{AccountId, Region};
-use snapscan_schema::{Job, JobReader, JobTarget, Method, Reason};
+use snapscan_schema::{Job, JobReader, JobTarget, Method, MethodChoice, Reason};
 
 use crate::agent::context::Context;
 use crate::agent::job::{Doing, Next};
@@ -17,7 +17,7 @@ use crate::agent::method::{self, Known};
 use crate::agent::resources::Place;
 use crate::agent::stop::Stop;
 use crate::agent::work::{Disk, Plan, Way, Work};
-use crate::config::effective::{MethodChoice, Reader};
+use crate::config::effective::{MethodChoice as Configured, Reader};
 
 pub(crate) use local::open;
 
@@ -68,25 +68,26 @@ async fn remote(context: &Context, job: &Job) -> Result<Plan, Stop> {
     }
     disks.sort_by_key(|disk| !disk.is_root);
     keys::check(context, &place, &mut disks).await?;
-    let (way, why) = choose(context, job, &place, &disks)?;
+    let choice = choose(context, job, &place, &disks)?;
     Ok(Plan {
         place: Some(place),
         instance: found.instance,
         disks,
         excluded,
         folder: None,
-        way,
-        why,
+        way: if choice.method == Method::Attach { Way::Attach } else { Way::Direct },
+        why: method::in_words(&choice),
+        choice: Some(choice),
         reader: Reader::Own,
     })
 }
 
 /// Direct or attach: as asked for, or by the estimate. What stands against attaching has a code of its own.
-fn choose(context: &Context, job: &Job, place: &Place, disks: &[Disk]) -> Result<(Way, String), Stop> {
+fn choose(context: &Context, job: &Job, place: &Place, disks: &[Disk]) -> Result<MethodChoice, Stop> {
     let asked = match (job.method, context.config.agent.method) {
-        (Method::Auto, MethodChoice::Auto) => Method::Auto,
-        (Method::Auto, MethodChoice::Direct) => Method::Direct,
-        (Method::Auto, MethodChoice::Attach) => Method::Attach,
+        (Method::Auto, Configured::Auto) => Method::Auto,
+        (Method::Auto, Configured::Direct) => Method::Direct,
+        (Method::Auto, Configured::Attach) => Method::Attach,
         (asked, _) => asked,
     };
     let against = against_attaching(context, place, disks);
@@ -108,9 +109,7 @@ fn choose(context: &Context, job: &Job, place: &Place, disks: &[Disk]) -> Result
         no_attach: against.as_ref().map(|(_, detail)| detail.as_str()),
         prices: &context.config.prices,
     };
-    let chosen = method::choose(asked, &known).map_err(|why| Stop::permanent(Reason::CloudRefused, why))?;
-    let way = if chosen.method == Method::Attach { Way::Attach } else { Way::Direct };
-    Ok((way, chosen.why))
+    method::choose(asked, &known).map_err(|why| Stop::permanent(Reason::CloudRefused, why))
 }
 
 /// Why volumes of this target cannot be attached.

@@ -31,6 +31,7 @@ pub(super) fn plan(context: &Context, job: &Job) -> Result<Plan, Stop> {
         folder: None,
         way: Way::File,
         why: "the target is a file".to_owned(),
+        choice: None,
         reader: Reader::Own,
     };
     match &job.target {
