@@ -112,7 +112,10 @@ pub(crate) struct Tally {
 impl Intent {
     /// What is expected of a thing that it made.
     pub(crate) fn expects(&self) -> Expected {
-        Expected { origin: self.origin(), sources: self.sources.clone(), from: self.from, until: self.until }
+        // What is bound was named by the answer, or met the rule with its own MAC when it was found.
+        let answered = self.made.iter().map(|made| made.id.clone()).collect();
+        let (origin, sources) = (self.origin(), self.sources.clone());
+        Expected { origin, sources, from: self.from, until: self.until, answered }
     }
 
     /// Where, for what and under which intent it makes something.

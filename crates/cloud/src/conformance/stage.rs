@@ -92,7 +92,8 @@ impl<'a> Stage<'a> {
         let begun = i64::try_from(self.begun / 1_000).unwrap_or(0);
         let sources = sources.iter().map(|source| (*source).to_owned()).collect();
         let until = self.cloud.clock.now().plus(Duration::from_secs(3_600));
-        Expected { origin, sources, from: Timestamp(begun.saturating_sub(300)), until }
+        let from = Timestamp(begun.saturating_sub(300));
+        Expected { origin, sources, from, until, answered: Vec::new() }
     }
 
     /// Asks.

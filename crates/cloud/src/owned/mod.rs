@@ -8,7 +8,7 @@
 //!
 //! | kind | is ours if |
 //! |---|---|
-//! | snapshot | tags and description agree, its volume is one that the MAC names, begun within the job's window |
+//! | snapshot | tags and description agree, its volume is one that the MAC names or its id one that the answer to our own call named, begun within the job's window |
 //! | copy | tags and description agree, the MAC is over the source snapshot, begun within the window |
 //! | volume | the tag's MAC is over our snapshot, it was made of that one, within the window |
 //! | attachment | of a volume of ours, to this instance or a terminated one |

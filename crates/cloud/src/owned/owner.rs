@@ -48,6 +48,10 @@ pub struct Expected {
     pub from: Timestamp,
     /// … and no later than this.
     pub until: Timestamp,
+    /// Ids that the answer to the very call of this intent named: a set may have a member more than was asked for, of a
+    /// volume that was attached a moment before, and no MAC names that one.
+    #[serde(default)]
+    pub answered: Vec<String>,
 }
 
 /// Why something is not ours, or cannot be told.

@@ -98,7 +98,8 @@ fn instance_id(n: usize) -> InstanceId {
 
 fn expected(sources: &[&str]) -> Expected {
     let sources = sources.iter().map(|id| (*id).to_owned()).collect();
-    Expected { origin: origin(1), sources, from: Timestamp(1_000), until: Timestamp(1_600) }
+    let (from, until) = (Timestamp(1_000), Timestamp(1_600));
+    Expected { origin: origin(1), sources, from, until, answered: vec![] }
 }
 
 /// Of volumes 1 and 2.
@@ -273,6 +274,32 @@ async fn our_intent_on_another_volume_is_foreign_although_tags_and_description_a
     assert_foreign(look_at_snapshots(vec![foreign.clone()], &set()).await, "no MAC names");
     let named = expected(&["vol-1", "vol-2", "vol-9"]);
     assert_foreign(look_at_snapshots(vec![foreign], &named).await, "tag snapscan:mac");
+}
+
+#[tokio::test]
+async fn a_member_more_than_was_asked_for_is_ours_if_the_answer_named_it_and_all_else_agrees() {
+    // Volume 3 was attached after the instance was looked at: the set has a member that no MAC names.
+    let extra = Snapshot { id: snapshot_id(13), volume: volume_id(3), ..member(1) };
+    let answered = Expected { answered: vec!["snap-b".to_owned(), "snap-d".to_owned()], ..set() };
+    let all = vec![extra.clone(), member(1)];
+    assert_eq!(look_at_snapshots(all.clone(), &answered).await, Ok(Owned(snapshot_id(13))));
+    assert_foreign(look_at_snapshots(all, &set()).await, "no MAC names");
+    // One that copies all marks, of that same volume, is not in the answer, and makes nothing ambiguous.
+    let copied = Snapshot { id: snapshot_id(66), ..extra.clone() };
+    assert_foreign(look_at_snapshots(vec![copied.clone(), extra.clone()], &answered).await, "no MAC names");
+    assert_eq!(look_at_snapshots(vec![extra.clone(), copied], &answered).await, Ok(Owned(snapshot_id(13))));
+    let breaks: [Break<Snapshot>; 5] = [
+        ("description", |s| s.description.push(' ')),
+        ("tag snapscan:intent", |s| drop(s.tags.insert(TAG_INTENT.into(), origin(2).intent.to_string()))),
+        ("tag snapscan:mac", |s| drop(s.tags.insert(TAG_MAC.into(), "AAAAAAAAAAA".into()))),
+        ("made at 1601", |s| s.started = Timestamp(1_601)),
+        ("belongs to account", |s| s.owner = account(2)),
+    ];
+    for (part, violate) in breaks {
+        let mut snapshot = extra.clone();
+        violate(&mut snapshot);
+        assert_foreign(look_at_snapshots(vec![snapshot], &answered).await, part);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! A cloud whose calls wait until they may be made.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
@@ -9,9 +10,14 @@ use super::rates::{self, Shares};
 use super::scheduler::{Granted, Next, Scheduler};
 use crate::{Answer, Call, Class, Clock, Cloud, Error, Scope, Service};
 
+/// A call that changes something and has not had its turn by then is given up: whoever made it plans with a time in which
+/// it takes effect, and a refusal before it left is certain, where a lost answer is not.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A cloud whose calls wait for their turn, by rates that all jobs of a process share.
 ///
-/// It makes each call once: what is to be done about an error is for whoever asked.
+/// It makes each call once: what is to be done about an error is for whoever asked. A call that changes something and
+/// does not get its turn in time fails as one that AWS throttles does, without effect.
 pub struct Paced {
     inner: Arc<dyn Service>,
     line: Arc<Line>,
@@ -50,7 +56,7 @@ impl Paced {
 #[async_trait::async_trait]
 impl Service for Paced {
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, Error> {
-        let Some(mut pass) = self.line.turn(scope, &call).await else {
+        let Some(mut pass) = self.line.turn(scope, &call).await? else {
             return self.inner.call(scope, call).await;
         };
         pass.is_used = true;
@@ -70,14 +76,16 @@ impl Line {
     }
 
     /// Waits for the call's turn; `None` if it needs none.
-    async fn turn(self: &Arc<Self>, scope: &Scope, call: &Call) -> Option<Pass> {
+    async fn turn(self: &Arc<Self>, scope: &Scope, call: &Call) -> Result<Option<Pass>, Error> {
         let (sender, mut receiver) = oneshot::channel();
         {
             let mut state = self.state();
-            state.scheduler.wait(scope, call, sender).ok()?;
+            if state.scheduler.wait(scope, call, sender).is_err() {
+                return Ok(None);
+            }
             self.let_go(&mut state.scheduler);
             if let Ok(pass) = receiver.try_recv() {
-                return Some(pass);
+                return Ok(Some(pass));
             }
             if !state.has_driver {
                 state.has_driver = true;
@@ -85,7 +93,16 @@ impl Line {
             }
         }
         self.news.notify_one();
-        receiver.await.ok()
+        if !call.action().changes() {
+            return Ok(receiver.await.ok());
+        }
+        match tokio::time::timeout(self.clock.real_duration(PATIENCE), receiver).await {
+            Ok(turn) => Ok(turn.ok()),
+            Err(_) => {
+                let why = format!("our own rate had no turn for it within {} s", PATIENCE.as_secs());
+                Err(Error::of(call.action().name(), "RequestLimitExceeded", why))
+            }
+        }
     }
 
     /// Lets go everything that may go now.

@@ -251,3 +251,25 @@ async fn more_scanners_mean_less_for_each() {
     calls.into_iter().for_each(|call| call.abort());
     assert_eq!(slow.came.lock().unwrap().len(), 1 + 4 + 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_would_change_something_and_has_no_turn_in_time_fails_without_having_left() {
+    let (slow, paced) = slow(0, "", Shares { ec2: 0.02, ..Shares::default() });
+    let began = slow.clock.milliseconds();
+    let calls: Vec<_> = (0..20).map(|_| begin(&paced, scope(1, Purpose::Create, "job"), create())).collect();
+    let look = begin(&paced, scope(1, Purpose::Read, "job"), describe());
+    let mut refused = 0;
+    for call in calls {
+        if let Err(error) = call.await.unwrap() {
+            assert_eq!((error.code.as_str(), error.class), ("RequestLimitExceeded", crate::Class::Throttled));
+            refused += 1;
+        }
+    }
+    let took = slow.clock.milliseconds() - began;
+    assert!((60_000..=60_200).contains(&took), "{took} ms");
+    look.await.unwrap().unwrap();
+    // Two at once, then one in ten seconds; less what is kept for those that release.
+    let came = slow.came.lock().unwrap().len() - 1;
+    assert_eq!(came + refused, 20);
+    assert!((6..=8).contains(&came), "{came}");
+}

@@ -42,6 +42,8 @@ pub(super) struct Manner {
     pub(super) faults: BTreeMap<usize, Fault>,
     /// Deleting a snapshot answers with this code.
     pub(super) locked: Option<&'static str>,
+    /// This volume was attached just before a set is made.
+    pub(super) attached: Option<VolumeId>,
     /// Leave decoys beside all that is made.
     pub(super) decoys: bool,
 }
@@ -202,7 +204,8 @@ impl World {
         let not_found = |code: &str| Error::of(action, code, "no such thing");
         Ok(match call {
             Call::CreateSnapshots(ask) => {
-                let volumes = super::volumes_of(&ask.instance);
+                let mut volumes = super::volumes_of(&ask.instance);
+                volumes.extend(manner.attached.clone());
                 let made = volumes
                     .iter()
                     .map(|volume| self.snap(manner, scope, now, volume.clone(), &ask.description, &ask.tags));

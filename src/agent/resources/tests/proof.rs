@@ -290,3 +290,29 @@ async fn a_volume_that_another_instance_holds_is_not_taken_for_attached() {
     let made = elsewhere.attach(&elsewhere.home(JOB), &volume, "/dev/sdf", MINUTES).await;
     assert!(matches!(made, Err(Error::Refused { .. })), "{made:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_more_than_was_asked_for_is_released_and_a_copy_of_its_marks_is_not() {
+    let attached = Some(VolumeId::parse("vol-0e").unwrap());
+    let stage = Stage::new(Manner { attached, decoys: true, ..Manner::default() });
+    let agent = stage.agent();
+    let set = set(&agent).await.unwrap();
+    let extra = set.iter().find(|one| one.volume.as_str() == "vol-0e").unwrap();
+    // All its marks, its volume and its time: only the answer tells them apart.
+    let copied = stage.fake.plant(extra.clone());
+    assert_eq!(stage.fake.ours().len(), 3);
+    let released = agent.release(JOB).await.unwrap();
+    assert_eq!((released.released, released.held, released.loud), (3, 0, 0), "{released:#?}");
+    stage.assert_clean("after the release");
+    assert_eq!(stage.fake.decoys(), (7, 0));
+    assert!(stage.fake.snapshot(&copied).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_more_than_was_asked_for_is_released_by_the_next_agent_too() {
+    let attached = Some(VolumeId::parse("vol-0e").unwrap());
+    let stage = Stage::new(Manner { attached, decoys: true, ..Manner::default() });
+    set(&stage.agent()).await.unwrap();
+    stage.reap_all().await;
+    stage.assert_clean("after the next agent's start");
+}
