@@ -39,7 +39,8 @@ pub use job::{JOB_VERSION, Job, JobError, JobLimits, JobReader, JobTarget, Metho
 pub use outcome::{Delivery, InstanceFacts, OUTCOME_VERSION, Outcome, Parcel};
 pub use reason::Reason;
 pub use report::{
-    Cost, Header, Kernel, MethodChoice, MethodEstimate, Read, Report, Run, SCHEMA_VERSION, System, Target, Tool,
+    Cost, Header, Kernel, MethodChoice, MethodEstimate, Read, Report, Run, SCHEMA_VERSION, System, Target,
+    Tool,
 };
 pub use text::Text;
 pub use time::Time;
