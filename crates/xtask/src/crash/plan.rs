@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Rounds at once: each spends most of its time waiting for its clock
     #[arg(long, default_value_t = 4)]
     jobs: usize,
+    /// Only the random rounds: to look for more, and not a proof
+    #[arg(long, requires = "rounds")]
+    random_only: bool,
     /// Write the list of boundaries anew
     #[arg(long)]
     update: bool,
@@ -56,6 +59,21 @@ struct Tally {
     lost: usize,
     foreign: usize,
     hung: usize,
+}
+
+impl Tally {
+    /// Prints the last line, and says what it means.
+    fn told(&self) -> ExitCode {
+        if self.missed > 0 {
+            println!("   in {} rounds the agent was done before it came to its point", self.missed);
+        }
+        let Tally { points, rounds, leaked, lost, foreign, .. } = self;
+        println!(
+            "crash points {}, rounds {rounds}, leaked {leaked}, lost {lost}, foreign {foreign}",
+            points.len()
+        );
+        if leaked + lost + foreign + self.hung == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
 }
 
 /// Runs the crash test.
@@ -96,35 +114,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let unknown = |point: &Point| !known.contains(&(Method::Direct, point.name.clone()));
     let beats = points(&beats).into_iter().filter(unknown);
     rounds.extend(beats.map(|point| slow.clone().killed(point)));
-    let outcomes = many(&bench, arguments, &rounds, &mut tally);
-    println!("   points: {} rounds, {:.1} s", rounds.len(), begun.elapsed().as_secs_f64());
-
-    let pairs = pairs(&rounds, &outcomes, &known, arguments.seed);
-    many(&bench, arguments, &pairs, &mut tally);
-    println!("   pairs: {} rounds, {:.1} s", pairs.len(), begun.elapsed().as_secs_f64());
+    let mut pairs = Vec::new();
+    if !arguments.random_only {
+        let outcomes = many(&bench, arguments, &rounds, &mut tally);
+        println!("   points: {} rounds, {:.1} s", rounds.len(), begun.elapsed().as_secs_f64());
+        pairs = make_pairs(&rounds, &outcomes, &known, arguments.seed);
+        many(&bench, arguments, &pairs, &mut tally);
+        println!("   pairs: {} rounds, {:.1} s", pairs.len(), begun.elapsed().as_secs_f64());
+    }
 
     let seeds = arguments.seed..arguments.seed.saturating_add(arguments.rounds);
     let random: Vec<Round> = seeds.filter_map(|seed| random(seed, &rounds, &pairs)).collect();
     many(&bench, arguments, &random, &mut tally);
+    println!("   random: {} rounds, {:.1} s", random.len(), begun.elapsed().as_secs_f64());
+    if arguments.random_only {
+        return Ok(tally.told());
+    }
 
     let compared = compare(&tally.passed, arguments.update);
     let planted = sabotage::plant(&bench);
     println!("   sabotage: {} planted, {:.1} s", sabotage::ALL, begun.elapsed().as_secs_f64());
-    if tally.missed > 0 {
-        println!("   in {} rounds the agent was done before it came to its point", tally.missed);
-    }
-    println!(
-        "crash points {}, rounds {}, leaked {}, lost {}, foreign {}",
-        tally.points.len(),
-        tally.rounds,
-        tally.leaked,
-        tally.lost,
-        tally.foreign
-    );
+    let code = tally.told();
     compared?;
     planted?;
-    let is_clean = tally.leaked + tally.lost + tally.foreign + tally.hung == 0;
-    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code)
 }
 
 /// Builds the program and the world. The program is copied, because the next build puts another one in its place.
@@ -194,7 +207,7 @@ fn power_cuts(method: Method, trace: &[String]) -> Vec<Round> {
 }
 
 /// A kill at work and one in the restart: once for each boundary that only recovery passes, and some by chance.
-fn pairs(
+fn make_pairs(
     rounds: &[Round],
     outcomes: &[Option<Outcome>],
     known: &BTreeSet<(Method, String)>,
@@ -229,7 +242,7 @@ fn pairs(
 /// A round by chance: one of those before, with faults, and one or two scanners.
 fn random(seed: u64, rounds: &[Round], pairs: &[Round]) -> Option<Round> {
     let mut chance = Chance(seed);
-    let from = if chance.next() % 2 == 0 { rounds } else { pairs };
+    let from = if pairs.is_empty() || chance.next() % 2 == 0 { rounds } else { pairs };
     let round = chance.one_of(from).or_else(|| rounds.first())?.clone();
     let scanners = if chance.next() % 4 == 0 { 2 } else { 1 };
     let faults = if chance.next() % 4 == 0 { sim::Plan::default() } else { sim::Plan::from_seed(seed) };
