@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// Jobs that the agent reads at once
     #[arg(long, default_value_t = 4, requires = "agent")]
     inspect: usize,
+    /// Jobs that the agent is given at once
+    #[arg(long, default_value_t = 60, requires = "agent")]
+    jobs: usize,
 }
 
 /// One row: what is read, how, and what it may cost.
@@ -91,8 +94,9 @@ const ROWS: &[Row] = &[
 /// Runs the bench as asked.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.agent {
-        let Arguments { images, program, speed, inspect, .. } = arguments;
-        agent::bench(&agent::Told { images, program: program.as_deref(), speed: *speed, inspect: *inspect })?;
+        let &Arguments { ref images, speed, inspect, jobs, .. } = arguments;
+        let program = arguments.program.as_deref();
+        agent::bench(&agent::Told { images, program, speed, inspect, jobs })?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.make_dirty {

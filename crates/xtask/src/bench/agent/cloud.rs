@@ -19,7 +19,7 @@ use snapscan_schema::{JOB_VERSION, Job, JobLimits, JobTarget, Method};
 use super::process::{self, Cost};
 
 /// Seconds from the call to a completed snapshot.
-pub(super) const SNAPSHOT: u64 = 75;
+pub(super) const SNAPSHOT: u64 = 30;
 const ACCOUNT: &str = "444455556666";
 const ZONE: &str = "eu-west-1a";
 const GIB: u64 = 1 << 30;
