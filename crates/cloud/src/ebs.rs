@@ -51,6 +51,7 @@ pub struct GetSnapshotBlock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// [`BLOCK_BYTES`] of them, if the answer is whole.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
     /// SHA-256 of the block, base64.
     pub checksum: String,

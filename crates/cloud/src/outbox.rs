@@ -11,6 +11,7 @@ pub struct PutObject {
     /// Its name: letters, digits, `/ - _ .`, no empty or dotted part.
     pub key: String,
     /// Its bytes.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 
