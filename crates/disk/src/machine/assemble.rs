@@ -21,10 +21,6 @@ use super::{ab, names};
 
 /// Bytes that the caches of one machine hold together.
 pub const CACHE_BYTES: u64 = 12 << 20;
-/// Where fstab lies.
-const FSTAB: &[u8] = b"etc/fstab";
-/// Bytes of fstab that are read.
-const FSTAB_BYTES: u64 = 1 << 20;
 
 /// A machine as its disks show it.
 pub struct Machine {
@@ -78,7 +74,7 @@ impl Machine {
         let mut found = volumes::survey(&cached, &rounds, guide, &mut places);
         let mut opened = open_some(&found, guide, &mut places, |_| true);
         let filesystems: Vec<_> = opened.iter().map(|one| Arc::clone(&one.fs)).collect();
-        let hints: Vec<&[u8]> = std::iter::once(FSTAB).chain(hints.iter().copied()).collect();
+        let hints: Vec<&[u8]> = std::iter::once(fstab::PATH).chain(hints.iter().copied()).collect();
         let hints = if guide.reads_ahead() { hints.as_slice() } else { &[] };
         let enter = |number: usize| {
             if let Some(one) = opened.get(number).and_then(|one| found.get(one.found)) {
@@ -152,7 +148,7 @@ impl Machine {
             tree = self.deployed(tree, root, self.place(found, root));
         }
         self.mounted(found, root, b"/");
-        let lines = read_fstab(&tree);
+        let lines = fstab::read(&tree);
         let mut is_mounted = vec![false; opened.len()];
         if let Some(flag) = is_mounted.get_mut(chosen) {
             *flag = true;
@@ -373,15 +369,6 @@ fn state_of(fs: &dyn FileSystem, source: &dyn BlockSource) -> Met {
         State::Stale { why } => Met::NotReplayed(why.clone()),
         _ if size > here => Met::Truncated(format!("{size} bytes, of which {here} are there")),
         _ => Met::Read,
-    }
-}
-
-fn read_fstab(tree: &Tree) -> Vec<FstabEntry> {
-    tree.prefetch(&[FSTAB]);
-    match tree.read(&MachinePath::from("/etc/fstab"), FSTAB_BYTES) {
-        Ok(Some(content)) => fstab::parse(&content.bytes),
-        // The extractor of mounts reads the same file and says what is wrong with it.
-        Ok(None) | Err(_) => Vec::new(),
     }
 }
 

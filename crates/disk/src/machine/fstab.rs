@@ -5,6 +5,12 @@
 
 use crate::fs::path::MachinePath;
 
+use super::tree::Tree;
+
+/// Where it lies.
+pub(super) const PATH: &[u8] = b"etc/fstab";
+/// Bytes of it that are read.
+const MOST_BYTES: u64 = 1 << 20;
 /// Lines that are looked at, blank ones included; real files have tens.
 pub const MOST_LINES: u64 = 4096;
 
@@ -112,6 +118,16 @@ impl FstabEntry {
     /// The path that the `subvol=` option names, for filesystems that have several roots.
     pub fn subvolume(&self) -> Option<&[u8]> {
         self.options.iter().find_map(|option| option.strip_prefix(b"subvol="))
+    }
+}
+
+/// The lines of a tree's own.
+pub(super) fn read(tree: &Tree) -> Vec<FstabEntry> {
+    tree.prefetch(&[PATH]);
+    match tree.read(&MachinePath::from("/etc/fstab"), MOST_BYTES) {
+        Ok(Some(content)) => parse(&content.bytes),
+        // The extractor of mounts reads the same file and says what is wrong with it.
+        Ok(None) | Err(_) => Vec::new(),
     }
 }
 
