@@ -35,7 +35,7 @@ use snapscan_cloud::{AccountId, Cloud, IntentId, Owner, Region, SnapshotId, Volu
 use super::ledger::{self, Kind, Ledger};
 
 pub(crate) use make::{CopyOf, SetOf};
-pub(crate) use release::{Left, Released};
+pub(crate) use release::Released;
 
 /// Where something is made, and for which job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(crate) enum Error {
     NotOurs(#[from] NotOurs),
     /// Snapshots ended in error; all of their set did.
     #[error("{}", in_error(.0))]
-    InError(Vec<Snapshot>),
+    Failed(Vec<Snapshot>),
     /// Snapshots were not complete in time.
     #[error("{} of the snapshots were not complete after {} s: {}", .pending.len(), .waited.as_secs(), join(.pending))]
     Late {

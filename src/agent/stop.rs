@@ -105,7 +105,7 @@ impl Stop {
             Error::NotOurs(NotOurs::Cloud(error)) => Stop::call(doing, error),
             Error::NotOurs(NotOurs::Absent(_)) => Stop::retry(Reason::NotYet, SOON, detail),
             Error::NotOurs(_) => Stop::permanent(Reason::CloudRefused, detail),
-            Error::InError(_) => Stop::retry(Reason::SnapshotFailed, LATER, detail),
+            Error::Failed(_) => Stop::retry(Reason::SnapshotFailed, LATER, detail),
             Error::Late { .. } => Stop::retry(Reason::NotYet, LATER, detail),
             Error::Ghost { .. } => Stop::permanent(Reason::KmsDenied, detail),
             Error::Stuck { .. } => Stop::retry(Reason::NoSlot, LATER, detail),
@@ -168,6 +168,26 @@ mod tests {
             let stop = Stop::call("looking", &Error::of("ec2:X", code, "words"));
             assert_eq!(stop.code(), reason, "{code}");
             assert_eq!(stop.disposition(true).is_none(), reason == "LEASE_LOST");
+        }
+    }
+
+    #[test]
+    fn what_is_not_made_says_what_to_wait_for() {
+        let stuck = resources::Error::Stuck {
+            volume: snapscan_cloud::VolumeId::parse("vol-0a").unwrap(),
+            state: "attaching".to_owned(),
+            waited: SOON,
+        };
+        let rows = [
+            (Stop::resources("snapshotting", &resources::Error::Failed(Vec::new())), Reason::SnapshotFailed),
+            (Stop::resources("attaching", &stuck), Reason::NoSlot),
+            (Stop::fault("spooling", "disk full"), Reason::ScannerFault),
+            (Stop::Drained, Reason::Drained),
+        ];
+        for (stop, reason) in rows {
+            assert_eq!(stop.code(), reason.code());
+            let ended = stop.disposition(true);
+            assert!(matches!(ended, Some(Disposition::Retry { code, touched: true, .. }) if code == reason));
         }
     }
 

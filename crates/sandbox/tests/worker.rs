@@ -359,7 +359,9 @@ mod crash {
         let begun = Instant::now();
         let ended = std::thread::scope(|scope| {
             let scan = scope.spawn(|| inspect(target("hang:*", &image), &options(Profile::Os), &watch, None));
-            std::thread::sleep(Duration::from_millis(200));
+            while watch.stage().is_empty() && !scan.is_finished() {
+                std::thread::yield_now();
+            }
             watch.cancel();
             scan.join().unwrap()
         });

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::agent::lease::{Lease, Ticks};
-use crate::agent::tests::{World, message, until_idle};
+use crate::agent::tests::{Canned, World, message, until_idle};
 use snapscan_cloud::queue::Receive;
 use snapscan_schema::{Job, Reason};
 use std::sync::Arc;
@@ -169,4 +169,21 @@ async fn a_job_that_dies_anywhere_before_the_commit_begins_again_after_a_restart
         assert_eq!(world.reports(&context).await.len(), 1, "{name}");
         world.assert_clean(&context, name).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_reads_longer_than_its_time_is_stopped_released_and_tried_later() {
+    let world = World::new();
+    let slow = Canned { takes: Duration::from_secs(7200), ..Canned::default() };
+    let context = world.agent_with(world.config(), Arc::new(slow), Box::new(|_| None)).await;
+    let message = message("job-1").replace(r#""os""#, r#""os","limits":{"seconds":600}"#);
+    world.send(&context, &message).await;
+    let begun = context.cloud.clock.now();
+    let ended = follow(&context, lease(&context).await, "lease", STEPS).await;
+    let code = Reason::DeadlineReached;
+    let later = snapscan_schema::Disposition::Retry { after: 300, code, touched: true };
+    assert_eq!(ended, Ended::Settled(later));
+    let took = context.cloud.clock.now().since(begun);
+    assert!((600..700).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(context.ledger.tally().await.unwrap().held, 0);
 }

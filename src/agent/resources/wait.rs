@@ -113,7 +113,7 @@ impl Resources {
     /// Waits until all of these are complete, in this order.
     ///
     /// # Errors
-    /// `InError` as soon as one of them is in error, `Late` after `limit`, `Look` if looking is not allowed.
+    /// `Failed` as soon as one of them is in error, `Late` after `limit`, `Look` if looking is not allowed.
     pub(crate) async fn wait_completed(
         &self,
         at: &Place,
@@ -136,7 +136,7 @@ impl Resources {
             let mine: Vec<_> = ids.iter().filter_map(|id| seen.get(id)).collect();
             let bad: Vec<_> = mine.iter().filter(|one| one.state == "error").copied().cloned().collect();
             if !bad.is_empty() {
-                return Err(Error::InError(bad));
+                return Err(Error::Failed(bad));
             }
             // One that is missing is young: the list may not know it yet.
             let done: Vec<_> = mine.into_iter().filter(|one| one.state == "completed").cloned().collect();

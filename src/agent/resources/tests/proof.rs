@@ -107,7 +107,7 @@ async fn a_set_with_a_member_in_error_is_named_and_deleted_whole() {
     let agent = stage.agent();
     let ids: Vec<_> = set(&agent).await.unwrap().into_iter().map(|one| one.id).collect();
     let waited = agent.wait_completed(&there(), &ids, MINUTES).await;
-    let Err(error @ Error::InError(_)) = waited else { panic!("{waited:?}") };
+    let Err(error @ Error::Failed(_)) = waited else { panic!("{waited:?}") };
     assert!(error.to_string().contains("of vol-0b: as planned"), "{error}");
     sleep(&stage, 60).await;
     assert_eq!(agent.release(JOB).await.unwrap().released, 2);
@@ -154,7 +154,7 @@ async fn a_deletion_that_is_denied_is_loud_until_it_is_allowed() {
     let stage = Stage::new(Manner::default());
     let agent = stage.agent();
     set(&agent).await.unwrap();
-    stage.fake.manner(|manner| drop(manner.denied.insert(Action::DeleteSnapshot)));
+    stage.fake.manner(|manner| manner.denied.extend([Action::DeleteSnapshot]));
     let released = agent.release(JOB).await.unwrap();
     assert_eq!((released.released, released.held, released.loud), (0, 2, 1), "{released:#?}");
     assert_eq!(released.left[0].state, "denied");
@@ -168,7 +168,7 @@ async fn what_is_denied_for_thirty_days_is_orphaned_and_not_tried_again() {
     let stage = Stage::new(Manner::default());
     let agent = stage.agent();
     set(&agent).await.unwrap();
-    stage.fake.manner(|manner| drop(manner.denied.insert(Action::DescribeSnapshots)));
+    stage.fake.manner(|manner| manner.denied.extend([Action::DescribeSnapshots]));
     for _ in 0..31 {
         assert_eq!(agent.release(JOB).await.unwrap().loud, 1);
         sleep(&stage, 86_400).await;
@@ -255,7 +255,7 @@ async fn a_volume_is_not_deleted_while_it_cannot_be_detached() {
     let stage = Stage::new(Manner::default());
     let agent = stage.agent();
     make_all(&agent).await.unwrap();
-    stage.fake.manner(|manner| drop(manner.denied.insert(Action::DetachVolume)));
+    stage.fake.manner(|manner| manner.denied.extend([Action::DetachVolume]));
     let released = agent.release(JOB).await.unwrap();
     assert_eq!((released.released, released.held, released.loud), (5, 2, 1), "{released:#?}");
     assert_eq!(stage.fake.count(Action::DeleteVolume), 0);
