@@ -51,7 +51,7 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Write the generated parts of documents, or compare them and run the README's commands
     Readme(readme::Arguments),
-    /// Write the report's JSON Schema, or compare it
+    /// Write the JSON Schemas and the page of reason codes, or compare them
     Schema(schema::Arguments),
     /// Check the rules of the house
     Tidy(tidy::Arguments),
