@@ -47,6 +47,7 @@ pub(crate) enum CloudChoice {
         socket: PathBuf,
     },
     /// AWS.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the SDK is told"))]
     Aws {
         /// The region of queue, outbox and table; the host's own if none is named.
         region: Option<Region>,
@@ -67,6 +68,7 @@ pub(crate) enum CloudChoice {
 
 /// What a stand-in for AWS cannot do by itself.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the SDK is told"))]
 pub(crate) struct StandIn {
     /// How many seconds of the agent's clock pass in one of the wall's.
     pub(crate) speed: u32,
@@ -76,6 +78,7 @@ pub(crate) struct StandIn {
 
 /// How an account is entered.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the SDK is told"))]
 pub(crate) struct Account {
     /// The name of the role; never from a message.
     pub(crate) role: String,
@@ -130,8 +133,6 @@ pub(crate) struct AgentSettings {
     pub(crate) method: MethodChoice,
     /// Whose readers are used where a job does not say.
     pub(crate) reader: Reader,
-    /// Read with the kernel where our readers answer `Unsupported`.
-    pub(crate) kernel_fallback: bool,
     /// The folder beneath which a local queue may name images and folders.
     pub(crate) local_root: Option<PathBuf>,
     /// Instances and volumes that carry one of these tags are left alone.
@@ -276,7 +277,6 @@ impl Default for AgentSettings {
             report_room: 256 << 20,
             method: MethodChoice::Auto,
             reader: Reader::Own,
-            kernel_fallback: false,
             local_root: None,
             exclude_tags: vec!["snapscan:exclude".to_owned()],
             metrics: None,

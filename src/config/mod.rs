@@ -32,7 +32,9 @@ mod written;
 
 pub(crate) use checked::{Origins, Row};
 pub(crate) use effective::Config;
-pub(crate) use layers::{Flags, Surroundings};
+pub(crate) use layers::Flags;
+#[cfg(test)]
+pub(crate) use layers::Surroundings;
 
 #[cfg(test)]
 mod tests;
