@@ -44,14 +44,6 @@ pub(crate) enum Error {
         /// How long was waited.
         waited: Duration,
     },
-    /// It has not gone in time.
-    #[error("volume {volume} is detached, but its device is still there after {} s", waited.as_secs())]
-    Present {
-        /// The volume.
-        volume: VolumeId,
-        /// How long was waited.
-        waited: Duration,
-    },
     /// Two devices say that they are this volume.
     #[error("two devices have the serial number of volume {volume}: {} and {}", one.display(), other.display())]
     Twice {
@@ -104,27 +96,6 @@ impl Devices {
             }
             clock.sleep(PAUSE).await;
         }
-    }
-
-    /// Waits until the volume's device is gone; only then its slot is free.
-    ///
-    /// # Errors
-    /// `Present` if it does not go within `patience`.
-    pub(crate) async fn gone(
-        &self,
-        volume: &VolumeId,
-        clock: &Clock,
-        patience: Duration,
-    ) -> Result<(), Error> {
-        let begun = clock.milliseconds();
-        while !matches!(self.find(volume), Ok(None)) {
-            let waited = since(clock, begun);
-            if waited >= patience {
-                return Err(Error::Present { volume: volume.clone(), waited });
-            }
-            clock.sleep(PAUSE).await;
-        }
-        Ok(())
     }
 
     /// The volume's device, and its number where sysfs says it.
@@ -266,13 +237,5 @@ mod tests {
         let volume = volume();
         let (device, ()) = tokio::join!(devices.open(&volume, &clock, patience), comes);
         assert_eq!(device.unwrap().len, 4096);
-        let stays = devices.gone(&volume, &clock, patience).await;
-        assert!(matches!(stays, Err(Error::Present { .. })));
-        let goes = async {
-            clock.sleep(Duration::from_secs(5)).await;
-            fs::remove_file(&path).unwrap();
-        };
-        let (gone, ()) = tokio::join!(devices.gone(&volume, &clock, patience), goes);
-        gone.unwrap();
     }
 }

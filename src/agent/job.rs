@@ -41,6 +41,13 @@ use crate::agent::work::Work;
 
 /// One step of a job.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the words of the table are for its readers, and a test sees that none is missing"
+    )
+)]
 pub(crate) struct Step {
     /// Its name, in logs, metrics and crash points.
     pub(crate) name: &'static str,

@@ -7,11 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use snapscan_cloud::Timestamp;
+
 use crate::agent::context::Context;
 use crate::agent::ledger::Kind;
 
 /// Between two tries: the ledger's two lookups are at least a minute apart too.
 const PAUSE: Duration = Duration::from_secs(60);
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Seconds that a job is remembered: a day more than any message lives. Source: SQS, retention of at most 14 days.
+const REMEMBERED: i64 = 15 * 86_400;
 
 /// Jobs that ended, and left something that is still to be released.
 #[derive(Debug, Default)]
@@ -38,12 +44,26 @@ impl Leftovers {
     }
 }
 
-/// Releases leftovers until the task is dropped.
+/// Releases leftovers until the task is dropped, and once a day forgets what nobody asks for any more.
 pub(crate) async fn sweep(context: &Context) {
+    let mut forgot: Option<Timestamp> = None;
     loop {
         context.cloud.clock.sleep(PAUSE).await;
         round(context).await;
         observe(context).await;
+        let now = context.cloud.clock.now();
+        if forgot.is_none_or(|at| now.since(at) >= DAY) {
+            forget(context, now).await;
+            forgot = Some(now);
+        }
+    }
+}
+
+/// Forgets jobs whose messages the queue has forgotten.
+async fn forget(context: &Context, now: Timestamp) {
+    let before = Timestamp(now.0.saturating_sub(REMEMBERED));
+    if let Err(error) = context.ledger.forget(before).await {
+        tracing::warn!(%error, "ledger_unshortened");
     }
 }
 

@@ -88,7 +88,7 @@ impl Metrics {
         registry.register("spool_reports", "Reports in the spool", self.spool_reports.clone());
         registry.register(
             "worker_deaths",
-            "Workers that ended before their report, by cause",
+            "Workers that ended before their report, by what was lost",
             self.deaths.clone(),
         );
         registry.register(
@@ -154,9 +154,9 @@ impl Metrics {
         self.spool_bytes.set(signed(bytes));
     }
 
-    /// A worker ended before its report: `memory`, `time`, `signal`, `lie` …
-    pub(crate) fn worker_died(&self, cause: &str) {
-        self.deaths.get_or_create(&[("cause", cause.to_owned())]).inc();
+    /// A worker ended before its report, which cost a `part` of the target or the `whole`.
+    pub(crate) fn worker_died(&self, lost: &str) {
+        self.deaths.get_or_create(&[("lost", lost.to_owned())]).inc();
     }
 
     /// A round of uploading ended.
@@ -218,7 +218,7 @@ mod tests {
         metrics.oldest(Duration::from_secs(90));
         metrics.spool(1, 4_096);
         metrics.spent(1_500_000);
-        metrics.worker_died("memory");
+        metrics.worker_died("part");
         metrics.uploaded(
             "csam-acme",
             &Round { ours: true, delivered: 3, stopped: Some("why".to_owned()), ..Round::default() },
@@ -233,7 +233,7 @@ mod tests {
             "snapscan_resources_oldest_seconds 90",
             "snapscan_spool_bytes 4096",
             "snapscan_cost_dollars_total 1.5",
-            "snapscan_worker_deaths_total{cause=\"memory\"} 1",
+            "snapscan_worker_deaths_total{lost=\"part\"} 1",
             "snapscan_deliveries_total{sink=\"csam-acme\",outcome=\"delivered\"} 3",
             "snapscan_upload_stopped{sink=\"csam-acme\"} 1",
         ] {

@@ -67,6 +67,7 @@ pub(crate) async fn run(context: &Arc<Context>, until: Until) -> Result<(), Fail
     tracing::info!(epoch = context.ledger.epoch(), pending = context.pools.free(), "agent_started");
     while context.drain.stage() == Stage::Running {
         health.round();
+        health.status(&format!("{} jobs under way", context.running.count()));
         let met = round(context, &tasks, until).await;
         if until == Until::Once || (until == Until::Idle && !met && is_idle(context, &tasks).await) {
             break;

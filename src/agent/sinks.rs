@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::context::Context;
+use crate::agent::metrics::Metrics;
 use crate::agent::upload::{self, Store, Times, Uploader};
 use crate::error::Failure;
 use crate::secret::Vault;
@@ -27,6 +28,7 @@ pub(crate) struct Sinks {
     last: CancellationToken,
     stop: CancellationToken,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 impl Sinks {
@@ -46,10 +48,12 @@ impl Sinks {
             })?;
             let uploader = Arc::new(uploader);
             uploaders.push(Arc::clone(&uploader));
-            let (clock, last, stop) = (context.cloud.clock, last.clone(), stop.clone());
-            tasks.spawn(async move { upload::run(&uploader, &clock, &last, &stop).await });
+            let (clock, metrics) = (context.cloud.clock, Arc::clone(&context.metrics));
+            let (last, stop) = (last.clone(), stop.clone());
+            tasks.spawn(async move { upload::run(&uploader, &clock, &metrics, &last, &stop).await });
         }
-        Ok(Self { uploaders, tasks, last, stop, clock: context.cloud.clock })
+        let (clock, metrics) = (context.cloud.clock, Arc::clone(&context.metrics));
+        Ok(Self { uploaders, tasks, last, stop, clock, metrics })
     }
 
     /// Stops. With `to_the_end` what is in the outbox is uploaded first, as far as the sinks take it.
@@ -65,7 +69,11 @@ impl Sinks {
         }
         for uploader in &self.uploaders {
             for _ in 0..LAST_ROUNDS {
-                match uploader.round().await {
+                let round = uploader.round().await;
+                if let Ok(round) = &round {
+                    self.metrics.uploaded(uploader.sink(), round);
+                }
+                match round {
                     Ok(round) if round.delivered + round.refused > 0 => {}
                     Ok(_) => break,
                     Err(error) => {

@@ -262,14 +262,6 @@ impl Work {
             () = context.cloud.clock.sleep(self.time_left(context)) => Err(deadline()),
         }
     }
-
-    /// Waits so long, as long as the job may go on.
-    ///
-    /// # Errors
-    /// Why it may not go on.
-    pub(crate) async fn pause(&self, context: &Context, time: Duration) -> Result<(), Stop> {
-        self.wait(context, context.cloud.clock.sleep(time)).await
-    }
 }
 
 fn deadline() -> Stop {

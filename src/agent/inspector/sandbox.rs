@@ -8,14 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use snapscan_cloud::{Purpose, VolumeId};
 use snapscan_sandbox::blocks::{Budget, Fetch};
-use snapscan_sandbox::{Bytes, Options, Require, Target, Volume, Watch};
+use snapscan_sandbox::{Bytes, Error as Unread, Options, Require, Target, Volume, Watch};
 use snapscan_schema::{Reason, Report};
 
 use super::{Inspector, Look};
 use crate::agent::boundary;
 use crate::agent::context::Context;
 use crate::agent::device::{self, Devices};
-use crate::agent::direct::{Direct, Purse};
+use crate::agent::direct::{Calls, Direct, Purse};
 use crate::agent::stop::Stop;
 use crate::agent::work::{Opened, ServedDisk};
 use crate::config::effective::Reader;
@@ -59,11 +59,23 @@ impl Inspector for Sandbox {
             let spent = context.ledger.spend(&place.account, MONEY, purse.spent(), now).await;
             spent.map_err(|error| Stop::fault("writing down what was spent", error))?;
         }
+        if let Some(direct) = &direct {
+            let Calls { gets, lists, throttled } = direct.calls();
+            tracing::info!(job = look.job, gets, lists, throttled, "blocks_read");
+        }
         // A key or a right that is missing shows only when the first block is asked for: that is no damage of a disk.
         if let Some(error) = direct.and_then(|direct| direct.failed()) {
             return Err(Stop::call("reading blocks of the snapshots", &error));
         }
         let report = report.map_err(|error| Stop::fault(doing, error))?;
+        let crashed = |report: &Report| {
+            report.coverage.lines().iter().any(|line| line.code == Some(Reason::WorkerCrashed))
+        };
+        match &report {
+            Ok(report) if crashed(report) => context.metrics.worker_died("part"),
+            Err(Unread::Crashed { .. } | Unread::Worker { .. }) => context.metrics.worker_died("whole"),
+            Ok(_) | Err(_) => {}
+        }
         report.map_err(|error| Stop::fault(doing, error))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use snapscan_cloud::Timestamp;
 
-/// Defines an enum whose variants have a stable name in the database, in the log and as crash points.
+/// Defines an enum whose variants have a stable name in the log and as crash points.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -13,13 +13,22 @@ macro_rules! named {
         pub(crate) enum $name { $($(#[$each])* $variant,)* }
 
         impl $name {
-            /// All there are.
-            pub(crate) const ALL: &'static [$name] = &[$($name::$variant,)*];
-
             /// Its stable name.
             pub(crate) fn name(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
+        }
+    };
+}
+
+/// Defines one whose names stand in the database too, and are read back from there.
+macro_rules! stored {
+    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal,)* }) => {
+        named! { $(#[$doc])* $name { $($(#[$each])* $variant = $text,)* } }
+
+        impl $name {
+            /// All there are.
+            pub(crate) const ALL: &'static [$name] = &[$($name::$variant,)*];
 
             /// The one of this name.
             pub(crate) fn find(name: &str) -> Option<$name> {
@@ -29,7 +38,7 @@ macro_rules! named {
     };
 }
 
-named! {
+stored! {
     /// What an intent makes.
     Kind {
         /// One crash-consistent set of snapshots.
@@ -58,7 +67,7 @@ impl Kind {
     }
 }
 
-named! {
+stored! {
     /// How far an intent is.
     State {
         /// Written down, not yet called.
@@ -85,7 +94,7 @@ impl State {
     }
 }
 
-named! {
+stored! {
     /// Why something stays although it should go: said aloud at each attempt.
     Trouble {
         /// Looking or deleting is not allowed.

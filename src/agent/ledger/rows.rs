@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Row, Transaction, params};
 use snapscan_cloud::{AccountId, IntentId, Region, Timestamp};
 
-use super::event::{Event, Kind, State, Trouble};
+use super::event::{Event, Kind, State, Step, Trouble};
 use super::intents::{Intent, Made, NewIntent, Tally};
 use super::store::{Error, Ledger};
 
@@ -25,7 +25,7 @@ impl Ledger {
     pub(crate) async fn plan_as(&self, id: &str, new: NewIntent, now: Timestamp) -> Result<Intent, Error> {
         let id = id.to_owned();
         let (boot, epoch) = (self.boot().to_owned(), self.epoch());
-        self.write("planned", move |db| {
+        self.write(Step::Planned.name(), move |db| {
             db.execute(
                 "INSERT INTO intents (id, kind, account, region, job, sources, about, expected, state, boot, epoch,
                      planned, from_time, until_time, deadline, lookups)
@@ -68,6 +68,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `NoRow`; what the database says.
+    #[cfg(test)]
     pub(crate) async fn intent(&self, id: &IntentId) -> Result<Intent, Error> {
         let id = id.clone();
         self.read(move |db| load(db, id.as_str())).await

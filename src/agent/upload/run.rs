@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::round::{Round, Uploader};
+use crate::agent::metrics::Metrics;
 use snapscan_cloud::Clock;
 
 /// Between rounds where all is well.
@@ -19,6 +20,7 @@ const FAILED: Duration = Duration::from_secs(60);
 pub(crate) async fn run(
     uploader: &Uploader,
     clock: &Clock,
+    metrics: &Metrics,
     last: &CancellationToken,
     stop: &CancellationToken,
 ) {
@@ -28,6 +30,9 @@ pub(crate) async fn run(
             round = uploader.round() => round,
             () = stop.cancelled() => return,
         };
+        if let Ok(round) = &round {
+            metrics.uploaded(uploader.sink(), round);
+        }
         let pause = say(uploader, &round, &mut told);
         tokio::select! {
             () = clock.sleep(pause) => {}

@@ -82,6 +82,7 @@ impl Blocks {
     }
 
     /// How often a thread had to wait for blocks so far.
+    #[cfg(test)]
     pub(crate) fn waits(&self) -> u64 {
         self.0.desk.waits.load(Ordering::Relaxed)
     }
