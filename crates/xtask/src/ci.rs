@@ -90,8 +90,9 @@ fn gate() -> Vec<Step> {
         Step { name: "diff-walk", run: || xtask(&["diff-walk", "--made"]) },
         Step { name: "cuts-ext4", run: || xtask(&["cuts", "ext4", "--count", "10"]) },
         Step { name: "cuts-xfs", run: || xtask(&["cuts", "xfs", "--count", "10"]) },
-        Step { name: "crash", run: || xtask(&["crash"]) },
         Step { name: "oracle-dpkg", run: oracle },
+        Step { name: "crash", run: || xtask(&["crash"]) },
+        Step { name: "wire", run: || xtask(&["wire"]) },
         Step { name: "fuzz", run: || fuzz::all(5) },
     ]
 }
