@@ -22,7 +22,7 @@ impl Service for Fake {
             Call::GetSnapshotBlock(_) => {
                 let mut asked = self.0.lock().unwrap();
                 *asked += 1;
-                if *asked % 3 == 0 {
+                if asked.is_multiple_of(3) {
                     return Err(Error::of("ebs:GetSnapshotBlock", "ThrottlingException", "slow down"));
                 }
                 Ok(Answer::GetSnapshotBlock(Block { bytes: vec![0; 524_288], checksum: String::new() }))

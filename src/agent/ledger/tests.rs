@@ -102,7 +102,8 @@ async fn the_same_id_with_another_target_account_region_or_profile_is_poison() {
     let ledger = agent(folder.path());
     ledger.job_seen(&job(), "mine", NOW).await.unwrap();
     let before = ledger.job("job-1").await.unwrap();
-    let others: [(&str, fn(&mut Job)); 4] = [
+    type Change = fn(&mut Job);
+    let others: [(&str, Change); 4] = [
         ("target", |job| job.target = snapscan_schema::JobTarget::Volume { id: "vol-0a".to_owned() }),
         ("account", |job| job.account = Some("222222222222".to_owned())),
         ("region", |job| job.region = None),

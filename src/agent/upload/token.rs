@@ -179,7 +179,7 @@ fn header(
 }
 
 async fn read(request: reqwest::RequestBuilder) -> Result<(u16, Zeroizing<String>), String> {
-    let answer = request.send().await.map_err(|error| super::send::told(error))?;
+    let answer = request.send().await.map_err(super::send::told)?;
     let status = answer.status().as_u16();
     let body = super::send::body(answer, LARGEST).await?;
     Ok((status, Zeroizing::new(body)))

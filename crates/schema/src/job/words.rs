@@ -72,7 +72,8 @@ fn target(word: &str) -> Result<Option<JobTarget>, TargetError> {
     if word.contains('/') {
         return Ok(None);
     }
-    let kinds: [(&'static str, fn(String) -> JobTarget); 4] = [
+    type Make = fn(String) -> JobTarget;
+    let kinds: [(&'static str, Make); 4] = [
         ("i-", |id| JobTarget::Instance { id }),
         ("vol-", |id| JobTarget::Volume { id }),
         ("snap-", |id| JobTarget::Snapshot { id }),

@@ -242,10 +242,11 @@ fn make_pairs(
 /// A round by chance: one of those before, with faults, and one or two scanners.
 fn random(seed: u64, rounds: &[Round], pairs: &[Round]) -> Option<Round> {
     let mut chance = Chance(seed);
-    let from = if pairs.is_empty() || chance.next() % 2 == 0 { rounds } else { pairs };
+    let from = if pairs.is_empty() || chance.next().is_multiple_of(2) { rounds } else { pairs };
     let round = chance.one_of(from).or_else(|| rounds.first())?.clone();
-    let scanners = if chance.next() % 4 == 0 { 2 } else { 1 };
-    let faults = if chance.next() % 4 == 0 { sim::Plan::default() } else { sim::Plan::from_seed(seed) };
+    let scanners = if chance.next().is_multiple_of(4) { 2 } else { 1 };
+    let faults =
+        if chance.next().is_multiple_of(4) { sim::Plan::default() } else { sim::Plan::from_seed(seed) };
     Some(Round { scanners, faults, ..round })
 }
 
