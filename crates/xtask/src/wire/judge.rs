@@ -39,7 +39,9 @@ pub(super) struct Loop(String);
 
 impl Drop for Loop {
     fn drop(&mut self) {
-        // There is nothing to be done about it here; the next run takes another one.
+        // The agent set it read-only, and a loop device keeps that for whoever takes it next. If one of these fails there
+        // is nothing to be done about it here.
+        let _writable = Command::new("blockdev").args(["--setrw", &self.0]).status();
         let _detached = Command::new("losetup").args(["-d", &self.0]).status();
     }
 }
