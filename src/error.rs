@@ -80,6 +80,7 @@ impl From<snapscan_sandbox::Error> for Failure {
             Error::Worker { .. } => {
                 "nothing was read; `snapscan doctor` says what this host lets a worker do"
             }
+            Error::Kernel { .. } => "use the reader `own`",
             Error::Confinement { .. } => {
                 "`snapscan doctor` says what this host lacks; `sandbox.require = \"possible\"` works without it"
             }

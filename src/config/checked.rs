@@ -180,6 +180,11 @@ impl Checked {
         }
     }
 
+    /// Yes or no; no if it is not written.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        matches!(self.values.get(name), Some((Value::Flag(true), _)))
+    }
+
     /// Several words.
     pub(crate) fn words(&self, name: &str) -> Vec<String> {
         match self.values.get(name) {
@@ -211,6 +216,7 @@ fn is_name(text: &str) -> bool {
 fn shown(name: &str, value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
+        Value::Flag(flag) => flag.to_string(),
         Value::Number(number) if name.starts_with("prices.") || name.ends_with("dollars_a_day") => {
             format!("{}.{:06} $", number / 1_000_000, number % 1_000_000)
         }

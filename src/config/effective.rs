@@ -133,6 +133,8 @@ pub(crate) struct AgentSettings {
     pub(crate) method: MethodChoice,
     /// Whose readers are used where a job does not say.
     pub(crate) reader: Reader,
+    /// Read with the kernel where our readers answer `Unsupported`.
+    pub(crate) kernel_fallback: bool,
     /// The folder beneath which a local queue may name images and folders.
     pub(crate) local_root: Option<PathBuf>,
     /// Instances and volumes that carry one of these tags are left alone.
@@ -277,6 +279,7 @@ impl Default for AgentSettings {
             report_room: 256 << 20,
             method: MethodChoice::Auto,
             reader: Reader::Own,
+            kernel_fallback: false,
             local_root: None,
             exclude_tags: vec!["snapscan:exclude".to_owned()],
             metrics: None,

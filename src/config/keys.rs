@@ -8,6 +8,8 @@ pub(crate) enum Kind {
     Text,
     /// An absolute path.
     Path,
+    /// True or false.
+    Flag,
     /// A whole number, from and to.
     Count(u64, u64),
     /// A duration, from and to in seconds.
@@ -74,6 +76,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("agent.report_room", Kind::Bytes(MIB, 64 * GIB), "256MiB"),
     key("agent.method", Kind::Choice(&["auto", "direct", "attach"]), "auto"),
     key("agent.reader", Kind::Choice(&["own", "kernel"]), "own"),
+    key("agent.kernel_fallback", Kind::Flag, "false"),
     key("agent.local_root", Kind::Path, ""),
     key("agent.exclude_tags", Kind::Words, "snapscan:exclude"),
     key("agent.metrics", Kind::Path, ""),

@@ -90,6 +90,7 @@ impl Checked {
                 Some("kernel") => Reader::Kernel,
                 _ => Reader::Own,
             },
+            kernel_fallback: self.flag("agent.kernel_fallback"),
             local_root: self.path("agent.local_root"),
             exclude_tags: self.words("agent.exclude_tags"),
             metrics: self.path("agent.metrics"),

@@ -123,6 +123,10 @@ fn a_value_of_a_wrong_kind_names_file_and_line() {
             "10-test.toml:1: agent.lease must be a duration such as \"90s\", and is the number 300",
         ),
         (
+            "agent.kernel_fallback = \"yes\"\n",
+            "10-test.toml:1: agent.kernel_fallback must be true or false, and is a text",
+        ),
+        (
             "agent.method = \"fast\"\n",
             "10-test.toml:1: agent.method must be auto or direct or attach, and is \"fast\"",
         ),

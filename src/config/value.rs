@@ -13,6 +13,8 @@ use super::written::Raw;
 pub(crate) enum Value {
     /// Words, paths, choices.
     Text(String),
+    /// Yes or no.
+    Flag(bool),
     /// A count, bytes, or millionths of a dollar.
     Number(u64),
     /// A duration.
@@ -48,6 +50,11 @@ pub(crate) fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 Err(format!("must be {}, and is {word:?}", choices.join(" or ")))
             }
         }
+        Kind::Flag => match raw {
+            Raw::Flag(flag) => Ok(Value::Flag(*flag)),
+            Raw::Loose(text) if text == "true" || text == "false" => Ok(Value::Flag(text == "true")),
+            other => Err(format!("must be true or false, and is {}", other.shown())),
+        },
         Kind::Count(least, most) => match raw {
             Raw::Integer(text) | Raw::Loose(text) => {
                 let number = text.parse().map_err(|_| format!("must be a whole number, and is {text}"))?;

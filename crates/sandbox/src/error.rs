@@ -54,6 +54,12 @@ pub enum Error {
         /// What the system answered.
         why: String,
     },
+    /// The kernel could not be asked to read it.
+    #[error("cannot read it with the kernel's drivers: {why}")]
+    Kernel {
+        /// What stands in the way.
+        why: String,
+    },
     /// The worker could not be started, asked, or kept.
     #[error("the worker: {doing}: {why}")]
     Worker {

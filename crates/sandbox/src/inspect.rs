@@ -96,7 +96,7 @@ pub fn inspect(
     };
     let ask = Ask::new(target, options, watch, fetch)?;
     let Answer { told, open } = report(&ask, &Work::Inspect(options.profile.into()))?;
-    let Told { header, mut findings, coverage, read, threads, problems: _ } = told;
+    let Told { header, mut findings, coverage, read, threads, mountable: _, problems: _ } = told;
     for finding in &mut findings {
         if let Finding::Package(package) = finding {
             package.purl = purl::purl(package, header.system.as_ref());

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`target`] | what can be handed over? |
 //! | [`inspect`](mod@inspect) | how does a target become a report? |
+//! | [`kernel`] | and by the kernel's readers in place of ours? |
 //! | [`look`] | how are names and content shown to a person? |
 //! | [`wire`] | what may parent and child say to each other? |
 //! | [`policy`] | what is a worker kept from, and why? |
@@ -23,6 +24,7 @@ pub mod blocks;
 pub mod child;
 pub mod error;
 pub mod inspect;
+pub mod kernel;
 pub mod look;
 pub mod parent;
 pub mod policy;
@@ -32,6 +34,7 @@ pub mod wire;
 
 pub use error::Error;
 pub use inspect::{Hook, Limits, Options, inspect};
+pub use kernel::inspect_mounted;
 pub use parent::spawn::{Program, Require};
 pub use snapscan_inventory::Profile;
 pub use target::{Bytes, Target, Volume};

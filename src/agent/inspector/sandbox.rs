@@ -27,9 +27,10 @@ pub(crate) struct Sandbox;
 impl Inspector for Sandbox {
     async fn inspect(&self, context: &Context, mut look: Look) -> Result<Report, Stop> {
         let doing = "reading in the worker";
-        if look.reader == Reader::Kernel && !matches!(look.opened, Opened::Folder { .. }) {
-            let detail = "reading by the kernel's own drivers is not built into the agent yet: ask for `own`";
-            return Err(Stop::permanent(Reason::ScannerFault, detail));
+        if look.reader == Reader::Kernel && matches!(look.opened, Opened::Served(_)) {
+            let detail =
+                "the kernel reads attached volumes only: ask for the method `attach`, or the reader `own`";
+            return Err(Stop::permanent(Reason::CloudRefused, detail));
         }
         let options = options(context, &look);
         let direct = match &look.opened {
@@ -43,8 +44,12 @@ impl Inspector for Sandbox {
         let theirs = Arc::clone(&watch);
         let fetch = direct.clone().map(|direct| direct as Arc<dyn Fetch>);
         // The worker is waited for on a thread of its own: no call that blocks sits on the runtime.
-        let read =
-            tokio::task::spawn_blocking(move || snapscan_sandbox::inspect(target, &options, &theirs, fetch));
+        let kernel = match (look.reader, context.config.agent.kernel_fallback) {
+            (Reader::Kernel, _) => Kernel::First,
+            (Reader::Own, true) => Kernel::Fallback,
+            (Reader::Own, false) => Kernel::Never,
+        };
+        let read = tokio::task::spawn_blocking(move || read(target, &options, &theirs, fetch, kernel));
         tokio::pin!(read);
         let report = tokio::select! {
             read = &mut read => read,
@@ -76,7 +81,13 @@ impl Inspector for Sandbox {
             Err(Unread::Crashed { .. } | Unread::Worker { .. }) => context.metrics.worker_died("whole"),
             Ok(_) | Err(_) => {}
         }
-        report.map_err(|error| Stop::fault(doing, error))
+        report.map_err(|error| match error {
+            // Another attempt meets the same disks.
+            error @ snapscan_sandbox::Error::Kernel { .. } => {
+                Stop::permanent(Reason::UnsupportedFeature, format!("{doing}: {error}"))
+            }
+            error => Stop::fault(doing, error),
+        })
     }
 
     async fn device(&self, context: &Context, volume: &VolumeId) -> Result<File, Stop> {
@@ -135,6 +146,74 @@ fn options(context: &Context, look: &Look) -> Options {
     // Without a limit: all that there are.
     options.limits.budget = Budget::of_blocks(look.blocks.unwrap_or(served));
     options
+}
+
+/// Whether the kernel reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kernel {
+    Never,
+    /// Where our readers cannot.
+    Fallback,
+    First,
+}
+
+/// Reads on this thread, which lives as long as a mount must.
+fn read(
+    target: Target,
+    options: &Options,
+    watch: &Watch,
+    fetch: Option<Arc<dyn Fetch>>,
+    kernel: Kernel,
+) -> Result<Report, snapscan_sandbox::Error> {
+    if kernel == Kernel::Never || !is_mountable(&target) {
+        return snapscan_sandbox::inspect(target, options, watch, fetch);
+    }
+    if kernel == Kernel::First {
+        return snapscan_sandbox::inspect_mounted(target, options, watch);
+    }
+    let again = again(&target)?;
+    let report = snapscan_sandbox::inspect(target, options, watch, fetch)?;
+    if !is_unsupported(&report) {
+        return Ok(report);
+    }
+    match snapscan_sandbox::inspect_mounted(again, options, watch) {
+        Ok(mounted) => Ok(mounted),
+        Err(snapscan_sandbox::Error::Cancelled) => Err(snapscan_sandbox::Error::Cancelled),
+        Err(error) => {
+            tracing::warn!(%error, "kernel_unusable");
+            Ok(report)
+        }
+    }
+}
+
+/// Files and devices can be mounted; a folder is, and blocks cannot be.
+fn is_mountable(target: &Target) -> bool {
+    matches!(target, Target::Disks(volumes) if !volumes.iter().any(Volume::is_served))
+}
+
+/// The same disks once more.
+fn again(target: &Target) -> Result<Target, snapscan_sandbox::Error> {
+    let Target::Disks(volumes) = target else { return Ok(Target::Disks(Vec::new())) };
+    let files = volumes.iter().filter_map(|volume| match &volume.bytes {
+        Bytes::File(file) => Some((volume, file)),
+        Bytes::Served { .. } => None,
+    });
+    let again = |(volume, file): (&Volume, &File)| {
+        let file = file.try_clone().map_err(|error| snapscan_sandbox::Error::Volume {
+            name: volume.name.escape_ascii().to_string(),
+            why: error.to_string(),
+        });
+        Ok(Volume { name: volume.name.clone(), bytes: Bytes::File(file?) })
+    };
+    files.map(again).collect::<Result<_, _>>().map(Target::Disks)
+}
+
+/// True if no system was found, and a filesystem is of a kind or has a feature that our readers do not know.
+fn is_unsupported(report: &Report) -> bool {
+    let codes = [Reason::UnsupportedBtrfs, Reason::UnsupportedFeature, Reason::UnsupportedFilesystem];
+    let lines = report.coverage.lines();
+    report.header.system.is_none()
+        && lines.iter().any(|line| line.code.is_some_and(|code| codes.contains(&code)))
 }
 
 fn target(opened: Opened) -> Target {

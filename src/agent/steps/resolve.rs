@@ -35,11 +35,7 @@ pub(crate) fn run<'a>(context: &'a Context, work: &'a mut Work) -> Doing<'a, Res
             JobTarget::Image { .. } | JobTarget::Directory { .. } => local::plan(context, &work.job)?,
             _ => work.wait(context, remote(context, &work.job)).await??,
         };
-        plan.reader = match work.job.reader {
-            Some(JobReader::Own) => Reader::Own,
-            Some(JobReader::Kernel) => Reader::Kernel,
-            None => context.config.agent.reader,
-        };
+        plan.reader = reader(context, &work.job);
         tracing::info!(
             job = work.job.id,
             method = plan.way.name(),
@@ -51,6 +47,15 @@ pub(crate) fn run<'a>(context: &'a Context, work: &'a mut Work) -> Doing<'a, Res
         work.plan = Some(plan);
         Ok(Next::On)
     })
+}
+
+/// Whose readers the job wants.
+fn reader(context: &Context, job: &Job) -> Reader {
+    match job.reader {
+        Some(JobReader::Own) => Reader::Own,
+        Some(JobReader::Kernel) => Reader::Kernel,
+        None => context.config.agent.reader,
+    }
 }
 
 /// The plan for a target in a cloud.
@@ -96,6 +101,7 @@ fn choose(context: &Context, job: &Job, place: &Place, disks: &[Disk]) -> Result
     }
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let full_bytes = |disk: &Disk| disk.snapshot.as_ref().and_then(|snapshot| snapshot.full_bytes);
+    let is_mounted = reader(context, job) == Reader::Kernel;
     let known = Known {
         full: job.profile == "full",
         volume_bytes: disks.iter().map(|disk| disk.bytes).sum(),
@@ -105,7 +111,7 @@ fn choose(context: &Context, job: &Job, place: &Place, disks: &[Disk]) -> Result
         quota: BLOCKS_A_SECOND / u64::from(context.config.agent.scanners.max(1)),
         slots_free: count(context.slots.free()),
         copy: place.account != context.host.account && disks.iter().any(|disk| disk.default_key),
-        no_direct: None,
+        no_direct: is_mounted.then_some("the kernel reads attached volumes only"),
         no_attach: against.as_ref().map(|(_, detail)| detail.as_str()),
         prices: &context.config.prices,
     };

@@ -29,7 +29,7 @@ pub mod volumes;
 
 pub use assemble::{Machine, ReadSoFar};
 pub use guide::{Everywhere, Guide, Step};
-pub use place::{Level, Met, Place, PlaceNote, Places};
+pub use place::{Extent, Level, Met, Place, PlaceNote, Places};
 pub use resolve::{Follow, Resolved};
 pub use tree::{Content, FsId, Location, Tree};
 pub use volumes::Disk;

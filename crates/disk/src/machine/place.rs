@@ -117,6 +117,17 @@ impl From<TableNote> for PlaceNote {
     }
 }
 
+/// A range of bytes of one disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The number of the disk in the order given.
+    pub disk: usize,
+    /// Its first byte.
+    pub start: u64,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
 /// One place.
 pub struct Place {
     /// What it is.
@@ -133,6 +144,8 @@ pub struct Place {
     pub met: Met,
     /// What is to be known besides.
     pub notes: Vec<PlaceNote>,
+    /// Where a filesystem lies, if that is one piece of one disk.
+    pub extent: Option<Extent>,
     /// The filesystem, if one was opened here.
     pub fs: Option<Arc<dyn FileSystem>>,
     /// Where it is mounted in the machine's tree.
@@ -150,6 +163,7 @@ impl Place {
             type_id: None,
             met: Met::Read,
             notes: Vec::new(),
+            extent: None,
             fs: None,
             mounted: Vec::new(),
         }

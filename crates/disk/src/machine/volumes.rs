@@ -10,7 +10,7 @@ use crate::source::rounds::Rounds;
 use crate::source::window::Window;
 
 use super::guide::{Guide, whole};
-use super::place::{Level, Met, Place, Places};
+use super::place::{Extent, Level, Met, Place, Places};
 
 /// One disk as it was given.
 #[derive(Clone)]
@@ -82,7 +82,9 @@ pub fn survey(disks: &[Disk], rounds: &Rounds, guide: &dyn Guide, places: &mut P
             Ok(Some(table)) => found.extend(partitions(disk, number, &table, place, guide, places)),
             // Without a table the filesystem lies on the disk itself.
             Ok(None) => {
-                let place = places.add(Place::new(Level::Filesystem, Some(place), b"".to_vec()));
+                let extent = Extent { disk: number, start: 0, len: disk.source.len() };
+                let place = Place::new(Level::Filesystem, Some(place), b"".to_vec());
+                let place = places.add(Place { extent: Some(extent), ..place });
                 let source = Some(Arc::clone(&disk.source));
                 found.push(Found {
                     place,
@@ -132,7 +134,9 @@ fn partitions(
             place.detail.push_str(&format!(", name {:?}", partition.name));
         }
         let partition_place = places.add(place);
-        let place = places.add(Place::new(Level::Filesystem, Some(partition_place), b"".to_vec()));
+        let extent = Extent { disk: number, start: partition.start, len: partition.len };
+        let place = Place::new(Level::Filesystem, Some(partition_place), b"".to_vec());
+        let place = places.add(Place { extent: Some(extent), ..place });
         let path = places.path(partition_place);
         let left_out = guide.leaves_out(whole(&path));
         if let Some(why) = &left_out {

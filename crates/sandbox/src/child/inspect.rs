@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use snapscan_disk::fs::State;
-use snapscan_disk::machine::{Machine, Met, Tree};
+use snapscan_disk::machine::{Extent, Level, Machine, Met, Place, Tree};
 use snapscan_inventory::{Outcome, Profile};
 use snapscan_schema::{Finding, Header, Read, Report, Run, SCHEMA_VERSION, Text, purl};
 
@@ -13,8 +13,9 @@ use super::course::Course;
 use super::cover;
 use super::open::Source;
 use crate::Error;
+use crate::parent::mount::Kind;
 use crate::wire::fit;
-use crate::wire::record::Stage;
+use crate::wire::record::{Mountable, Part, Piece, Stage};
 
 /// Reads and reports, with the threads of rayon's current pool. The header's tool, time and paths are the caller's to
 /// fill in; the report is sealed, and fits onto the wire.
@@ -22,17 +23,29 @@ use crate::wire::record::Stage;
 /// # Errors
 /// Only where there is nothing to report on: a volume or folder that cannot be opened.
 pub(crate) fn inspect(source: Source, profile: Profile, course: &Course) -> Result<Report, Error> {
+    read(source, Some(profile), course).map(|(report, _)| report)
+}
+
+/// The same with the filesystems that the kernel could mount; without a profile only what lies where.
+pub(crate) fn read(
+    source: Source,
+    profile: Option<Profile>,
+    course: &Course,
+) -> Result<(Report, Vec<Mountable>), Error> {
     let kind = source.kind();
     let volumes = source.names().into_iter().map(Text).collect();
     course.stage(Stage::Layout);
-    let machine = source.open(&snapscan_inventory::wants(profile), course)?;
+    let wants = profile.map(snapscan_inventory::wants).unwrap_or_default();
+    let machine = source.open(&wants, course)?;
+    let mountable = mountable(&machine);
     course.stage(Stage::Inventory);
-    let options = snapscan_inventory::Options { profile };
-    let tree = machine.tree.as_ref();
-    let outcome = tree.map(|tree| snapscan_inventory::run_guided(tree, options, &course.names, course));
+    let run = |tree, profile| {
+        snapscan_inventory::run_guided(tree, snapscan_inventory::Options { profile }, &course.names, course)
+    };
+    let outcome = machine.tree.as_ref().zip(profile).map(|(tree, profile)| run(tree, profile));
     let apart = match profile {
-        Profile::Full => walk_apart(&machine, course),
-        Profile::Os => BTreeMap::new(),
+        Some(Profile::Full) => walk_apart(&machine, course),
+        Some(Profile::Os) | None => BTreeMap::new(),
     };
     course.stage(Stage::Sending);
     let coverage = cover::cover(&machine, outcome.as_ref(), &apart);
@@ -46,7 +59,7 @@ pub(crate) fn inspect(source: Source, profile: Profile, course: &Course) -> Resu
     };
     let header = Header {
         target: snapscan_schema::Target { kind: kind.to_owned(), volumes, escaped: Vec::new() },
-        profile: profile.name().to_owned(),
+        profile: profile.map(Profile::name).unwrap_or_default().to_owned(),
         run,
         ..header_of(&outcome)
     };
@@ -59,7 +72,40 @@ pub(crate) fn inspect(source: Source, profile: Profile, course: &Course) -> Resu
     let mut report = Report { schema_version: SCHEMA_VERSION, header, findings, coverage };
     report.seal();
     fit::fit(&mut report);
-    Ok(report)
+    Ok((report, mountable))
+}
+
+/// The filesystems of the kinds that the kernel may be asked to mount.
+fn mountable(machine: &Machine) -> Vec<Mountable> {
+    let one = |place: &Place| {
+        let kind = Kind::of(std::str::from_utf8(&place.name).ok()?)?;
+        let is_root = place.mounted.iter().any(|at| at == b"/");
+        let part = match &place.fs {
+            None => Part::Unread,
+            Some(_) if is_root && machine.has_system => Part::Root,
+            Some(_) if is_root => Part::Unmarked,
+            Some(_) if place.mounted.is_empty() => Part::Apart,
+            Some(_) => Part::Mounted,
+        };
+        Some(Mountable { kind, part, at: place.extent.and_then(|extent| piece(machine, place, extent)) })
+    };
+    let filesystems = machine.places.0.iter().filter(|place| place.level == Level::Filesystem);
+    filesystems.filter_map(one).take(fit::LINES).collect()
+}
+
+fn piece(machine: &Machine, place: &Place, extent: Extent) -> Option<Piece> {
+    let holder = place.parent.and_then(|parent| machine.places.0.get(parent));
+    let partition = holder.filter(|holder| holder.level == Level::Partition);
+    let number = |holder: &Place| std::str::from_utf8(&holder.name).ok()?.parse().ok();
+    Some(Piece {
+        volume: u32::try_from(extent.disk).ok()?,
+        partition: match partition {
+            Some(holder) => Some(number(holder)?),
+            None => None,
+        },
+        start: extent.start,
+        len: Some(extent.len).filter(|len| *len > 0)?,
+    })
 }
 
 /// Walks each filesystem that is no part of the machine's tree as a tree of its own, by its place.

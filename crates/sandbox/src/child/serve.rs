@@ -15,7 +15,7 @@ use snapscan_schema::{Finding, Report};
 use super::Seat;
 use super::blocks::ServedVolume;
 use super::course::{Course, Trap};
-use super::inspect::inspect;
+use super::inspect::read;
 use super::look;
 use super::open::{Bytes, Source, Volume};
 use super::voice::{Spoken, Voice};
@@ -105,14 +105,20 @@ fn do_work(
 ) -> Result<Result<(), Error>, Box<dyn Any + Send>> {
     let mut out = Spoken(voice);
     match work {
-        Work::Inspect(depth) => {
+        Work::Inspect(_) | Work::Survey => {
+            let profile = match work {
+                Work::Inspect(depth) => Some(depth.into()),
+                _ => None,
+            };
             let (over, ended) = mpsc::channel();
             let (course, theirs) = (Arc::new(course), voice.clone());
             let at = Arc::clone(&course);
             pool.spawn(move || {
                 let fenced = catch_unwind(AssertUnwindSafe(|| {
-                    inspect(source, depth.into(), &at).and_then(|report| {
-                        say_report(report, &mut |record| theirs.say(record).map_err(Error::from))
+                    read(source, profile, &at).and_then(|(report, mountable)| {
+                        let mut say = |record: &Record| theirs.say(record).map_err(Error::from);
+                        say_report(report, &mut say)?;
+                        mountable.into_iter().try_for_each(|one| say(&Record::Mountable(one)))
                     })
                 }));
                 // Nobody waits only where this process ends.

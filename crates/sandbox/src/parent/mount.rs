@@ -18,6 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde::{Deserialize, Serialize};
 
 pub use helper::entry;
 
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const ANSWER: usize = 1024;
 
 /// The filesystems that the kernel may be asked to mount: those of Linux servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// ext2, ext3, ext4.
     Ext4,

@@ -100,7 +100,7 @@ impl<'a> Ask<'a> {
         request: &Request,
     ) -> Result<End, Error> {
         let asking = match request.work {
-            Work::Inspect(_) => Asking::Report(self.volumes()),
+            Work::Inspect(_) | Work::Survey => Asking::Report(self.volumes()),
             Work::List { .. } | Work::Cat { .. } => Asking::Look,
         };
         let waits = || self.served.as_ref().is_some_and(|served| served.broker.counts().flying > 0);

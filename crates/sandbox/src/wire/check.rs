@@ -9,7 +9,7 @@ use super::fit;
 use super::frame::Broken;
 use super::line::{Growing, Line};
 use super::mirror;
-use super::record::{Failure, Record, Stage};
+use super::record::{Failure, Mountable, Record, Stage};
 use super::request::Place;
 
 /// Records of one child, all kinds together.
@@ -79,6 +79,8 @@ pub struct Told {
     pub read: Read,
     /// Threads of the reader.
     pub threads: u64,
+    /// Filesystems that the kernel could mount.
+    pub mountable: Vec<Mountable>,
     /// What a look could not see.
     pub problems: Vec<String>,
 }
@@ -137,6 +139,7 @@ impl Check {
                 | Record::Field(..)
                 | Record::Kernel(_)
                 | Record::Finding(_)
+                | Record::Mountable(_)
                 | Record::Counts { .. }
         );
         let is_of_look = matches!(record, Record::Output(_) | Record::Problem(_));
@@ -176,6 +179,7 @@ impl Check {
                 self.told.header.kernels.push(kernel.into());
             }
             Record::Finding(finding) => self.finding(finding)?,
+            Record::Mountable(one) => self.mountable(one)?,
             Record::Counts { read, threads } => {
                 if threads > THREADS {
                     return Err("more threads than there can be".into());
@@ -243,6 +247,21 @@ impl Check {
         let header = &mut self.told.header;
         header.system = system.map(Into::into);
         (header.architecture, header.hostname, header.machine_id) = (architecture, hostname, machine_id);
+        Ok(())
+    }
+
+    fn mountable(&mut self, one: Mountable) -> Result<(), Lie> {
+        let Asking::Report(volumes) = &self.asking else { return Err("a filesystem".into()) };
+        within(self.told.mountable.len(), fit::LINES, "filesystems")?;
+        if let Some(piece) = one.at {
+            if usize::try_from(piece.volume).is_ok_and(|number| number >= volumes.len()) {
+                return Err("a filesystem on a volume of another job".into());
+            }
+            if piece.len == 0 || piece.start.checked_add(piece.len).is_none() {
+                return Err("a filesystem that lies nowhere".into());
+            }
+        }
+        self.told.mountable.push(one);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use super::line::Line;
 use super::mirror;
 use super::request::Place;
 use crate::Error;
+use crate::parent::mount::Kind;
 
 /// Bytes of a file or listing that go into one record.
 pub const OUTPUT: usize = 60 << 10;
@@ -45,6 +46,8 @@ pub enum Record {
         /// Threads of the reader.
         threads: u64,
     },
+    /// A filesystem that the kernel could mount.
+    Mountable(Mountable),
     /// Bytes of a listing or a file.
     Output(Vec<u8>),
     /// Something that a look could not see.
@@ -53,6 +56,45 @@ pub enum Record {
     Done,
     /// Nothing could be read.
     Failed(Failure),
+}
+
+/// A filesystem of a kind that the kernel may be asked to mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mountable {
+    /// What it is.
+    pub kind: Kind,
+    /// What it is to the machine.
+    pub part: Part,
+    /// Where it lies, if that is one piece of one volume.
+    pub at: Option<Piece>,
+}
+
+/// One piece of one volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The number of the volume in the order asked.
+    pub volume: u32,
+    /// The number of the partition; none if it begins with the volume.
+    pub partition: Option<u32>,
+    /// Its first byte.
+    pub start: u64,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// What a filesystem is to its machine, as far as our own readers can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// Its root.
+    Root,
+    /// The best root that our readers can open, without the marks of a system.
+    Unmarked,
+    /// Another one that it mounts.
+    Mounted,
+    /// Our readers cannot open it.
+    Unread,
+    /// It is no part of the machine.
+    Apart,
 }
 
 /// What is being done.

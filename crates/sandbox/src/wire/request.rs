@@ -59,6 +59,8 @@ pub enum Origin {
 pub enum Work {
     /// A report.
     Inspect(Depth),
+    /// What lies where, and which filesystem is the root; nothing of what they hold.
+    Survey,
     /// Names under a path of the machine, or of the filesystem at one place.
     List {
         /// The place.

@@ -4,7 +4,9 @@
 use snapscan_schema::{Reason, Status, Text, Weight};
 
 use super::*;
+use crate::parent::mount::Kind as Mounts;
 use crate::wire::mirror::{About, Evidence, Fact, Kernel, Note, Package, System};
+use crate::wire::record::{Part, Piece};
 
 fn judge() -> Check {
     Check::new(Asking::Report(vec![b"a.img".to_vec(), b"b.img".to_vec()]))
@@ -159,4 +161,16 @@ fn texts_longer_than_their_bounds_are_lies() {
     assert!(last(vec![Record::About(About::default()), Record::About(About::default())]).is_err());
     assert!(after_lines(Record::Field("ID".into(), "x".into())).is_err(), "a field of no system");
     assert!(after_lines(Record::Counts { read: Read::default(), threads: u64::MAX }).is_err());
+}
+
+#[test]
+fn a_filesystem_that_lies_nowhere_or_on_another_jobs_volume_is_a_lie() {
+    let told = |volume, start, len| {
+        let at = Some(Piece { volume, partition: Some(2), start, len });
+        after_lines(Record::Mountable(Mountable { kind: Mounts::Ext4, part: Part::Root, at })).is_ok()
+    };
+    assert!(told(0, 1 << 20, 1 << 20));
+    assert!(!told(u32::MAX, 0, 1));
+    assert!(!told(0, 1 << 20, 0));
+    assert!(!told(0, u64::MAX, 1));
 }
