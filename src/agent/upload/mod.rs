@@ -10,7 +10,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`round`] | what happens in one round of one sink, in which order? |
-//! | [`run`] | when are rounds, and what is said about them? |
+//! | [`mod@run`] | when are rounds, and what is said about them? |
 //! | [`lease`] | who is the uploader? |
 //! | [`store`] | what is read from and written to outbox and table? |
 //! | [`mark`] | which delivery is which, and how did it end? |

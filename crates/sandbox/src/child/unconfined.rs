@@ -16,10 +16,10 @@ use crate::target::{Bytes, Target};
 use crate::wire::frame;
 use crate::wire::record::Record;
 
-/// Reads and reports, as [`crate::inspect`] does.
+/// Reads and reports, as [`inspect`](fn@crate::inspect) does.
 ///
 /// # Errors
-/// Those of [`crate::inspect`] that have to do with the target.
+/// Those of [`inspect`](fn@crate::inspect) that have to do with the target.
 pub fn inspect(target: Target, profile: Profile, threads: usize) -> Result<Report, Error> {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::Threads { threads, why: e.to_string() })?;

@@ -7,7 +7,7 @@
 //! | [`request`] | what may the parent ask? |
 //! | [`record`] | what may a child say? |
 //! | [`mirror`] | how do findings look on this wire? |
-//! | [`line`] | how does the tree of coverage become lines and a tree again? |
+//! | [`mod@line`] | how does the tree of coverage become lines and a tree again? |
 //! | [`fit`] | what becomes of a report that is larger than the wire carries? |
 //! | [`check`] | what does the parent believe? |
 #![deny(
