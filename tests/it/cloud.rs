@@ -185,7 +185,9 @@ impl Stage {
         let mut command = command();
         command.env("SNAPSCAN_LOG", "info").args(["agent", "--until-idle", "--config"]);
         command.arg(self.path("config.d"));
-        settings.iter().for_each(|setting| drop(command.args(["--set", setting])));
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
         let ran = ran(&mut command);
         assert_eq!(ran.code, 0, "{}", ran.err);
         ran
