@@ -117,6 +117,7 @@ impl Local {
                 return Ok(answer);
             }
             let nap = clock.real_duration(left).min(LOOK).max(Duration::from_millis(1));
+            // Woken or not, it looks again.
             let _ = tokio::time::timeout(nap, arrived).await;
         }
     }

@@ -70,16 +70,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The program with the SDK in it.
+/// The program with the SDK in it, and the conformance suite beside it.
 fn build() -> Result<PathBuf> {
-    steps::run(Command::new("cargo").args([
-        "build",
-        "--quiet",
-        "--package",
-        "snapscan",
-        "--features",
-        "aws",
-    ]))?;
+    // Both at once, so that the SDK is compiled with one set of features, and once.
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--package", "snapscan", "--package", "snapscan-cloud-aws"]);
+    steps::run(cargo.args(["--features", "snapscan/aws,snapscan-cloud-aws/sdk"]))?;
     Ok(fs::canonicalize("target/debug/snapscan")?)
 }
 
