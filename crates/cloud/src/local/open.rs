@@ -14,7 +14,7 @@ use super::events::{self, EventKind, Happened};
 use super::subjects::subjects;
 use super::world::World;
 use super::{blocks, store};
-use crate::queue::{Message, Receive};
+use crate::queue::Receive;
 use crate::{Action, Answer, Call, Clock, Error, Purpose, Scope, Service};
 
 /// How long to wait at most before looking again for messages that another process sent.
@@ -105,6 +105,12 @@ impl Local {
 
     /// Waits for messages as long as the request says.
     async fn receive(&self, scope: &Scope, request: &Receive) -> Result<Answer, Error> {
+        // A long poll looks many times and is one call, also if whoever asked is gone before it is answered.
+        let (inner, own) = (Arc::clone(&self.inner), scope.clone());
+        let counted = tokio::task::spawn_blocking(move || inner.count(&own, Action::Receive)).await;
+        if let Ok(Err(refusal)) = counted {
+            return Err(Error::of(Action::Receive.name(), &refusal.code, refusal.message));
+        }
         let clock = self.inner.clock;
         let wait = u64::try_from(request.wait.as_millis()).unwrap_or(u64::MAX);
         let end = clock.milliseconds().saturating_add(wait);
@@ -218,13 +224,21 @@ impl Inner {
         for happened in &happened {
             events::append(&tx, scope, true, action.name(), happened, refused)?;
         }
-        if result.as_ref().map_or(true, Outcome::counts) {
+        if result.as_ref().map_or(action != Action::Receive, Outcome::counts) {
             events::count(&tx, scope, action)?;
         }
         tx.commit()?;
         // What is left behind here is swept when the cloud is opened again.
         dropped.iter().for_each(|path| drop(fs::remove_file(path)));
         result
+    }
+
+    /// Counts a call, whatever comes of it.
+    fn count(&self, scope: &Scope, action: Action) -> Said<()> {
+        let mut database = lock(&self.database);
+        let tx = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        events::count(&tx, scope, action)?;
+        Ok(tx.commit()?)
     }
 
     /// Settles what is due.
@@ -258,10 +272,9 @@ trait Outcome {
 }
 
 impl Outcome for Answer {
-    /// A long poll looks many times and is one call: the looks that find nothing are not counted.
+    /// A long poll looks many times and is one call: it is counted when it begins, and its looks are not.
     fn counts(&self) -> bool {
-        let nothing: &[Message] = &[];
-        !matches!(self, Answer::Receive(messages) if messages == nothing)
+        !matches!(self, Answer::Receive(_))
     }
 }
 
