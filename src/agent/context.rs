@@ -73,8 +73,8 @@ impl Context {
     ) -> Result<Self, Failure> {
         let metrics = Metrics::new();
         let is_simulated = !matches!(config.cloud, CloudChoice::Aws { .. });
-        let costs = Costs::new(config.prices.clone(), is_simulated, cloud.clock);
-        let cloud = counted(cloud, Arc::clone(&costs), Arc::clone(&metrics));
+        let costs = Costs::new(config.prices.clone(), is_simulated, cloud.clock, Arc::clone(&metrics));
+        let cloud = counted(cloud, Arc::clone(&costs));
         // Outermost: what waits for its turn and is given up was no request.
         let cloud = paced(&cloud, &config);
         let host = host(&cloud).await?;

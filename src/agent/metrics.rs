@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     blocks: Counter,
     calls: Family<Two, Counter>,
     dollars: Counter<f64, AtomicU64>,
+    held_seconds: Family<One, Counter>,
     held: Family<One, Gauge>,
     oldest: Gauge,
     spool_bytes: Gauge,
@@ -53,6 +54,7 @@ impl Metrics {
             blocks: Counter::default(),
             calls: Family::default(),
             dollars: Counter::default(),
+            held_seconds: Family::default(),
             held: Family::default(),
             oldest: Gauge::default(),
             spool_bytes: Gauge::default(),
@@ -73,6 +75,12 @@ impl Metrics {
         registry.register("read_blocks", "Blocks of 512 KiB read from snapshots", self.blocks.clone());
         registry.register("calls", "Requests to the cloud, by action and outcome", self.calls.clone());
         registry.register("cost_dollars", "Estimated dollars spent by jobs that ended", self.dollars.clone());
+        registry.register_with_unit(
+            "resources_existed",
+            "How long what jobs made existed, all together, by kind",
+            Unit::Seconds,
+            self.held_seconds.clone(),
+        );
         registry.register(
             "resources_held",
             "Things of ours that are not released yet, by kind",
@@ -132,10 +140,17 @@ impl Metrics {
         self.calls.get_or_create(&labels).inc();
     }
 
-    /// A job that ended cost so many millionths of a dollar.
-    pub(crate) fn spent(&self, microdollars: u64) {
-        // Up to 2^53 millionths, nine billion dollars, this is exact enough.
-        self.dollars.inc_by(microdollars as f64 / 1e6);
+    /// So many billionths of a dollar were spent.
+    pub(crate) fn spent(&self, nanodollars: u128) {
+        // Up to 2^53 billionths, nine million dollars, this is exact enough.
+        self.dollars.inc_by(nanodollars as f64 / 1e9);
+    }
+
+    /// Snapshots, and volumes, existed for so many seconds.
+    pub(crate) fn held_seconds(&self, snapshots: u64, volumes: u64) {
+        for (kind, seconds) in [("snapshot", snapshots), ("volume", volumes)] {
+            self.held_seconds.get_or_create(&[("kind", kind.to_owned())]).inc_by(seconds);
+        }
     }
 
     /// So many things of a kind are held.
@@ -217,7 +232,8 @@ mod tests {
         metrics.held("snapshot", 2);
         metrics.oldest(Duration::from_secs(90));
         metrics.spool(1, 4_096);
-        metrics.spent(1_500_000);
+        metrics.spent(1_500_000_000);
+        metrics.held_seconds(90, 60);
         metrics.worker_died("part");
         metrics.uploaded(
             "csam-acme",
@@ -233,6 +249,8 @@ mod tests {
             "snapscan_resources_oldest_seconds 90",
             "snapscan_spool_bytes 4096",
             "snapscan_cost_dollars_total 1.5",
+            "snapscan_resources_existed_seconds_total{kind=\"snapshot\"} 90",
+            "snapscan_resources_existed_seconds_total{kind=\"volume\"} 60",
             "snapscan_worker_deaths_total{lost=\"part\"} 1",
             "snapscan_deliveries_total{sink=\"csam-acme\",outcome=\"delivered\"} 3",
             "snapscan_upload_stopped{sink=\"csam-acme\"} 1",

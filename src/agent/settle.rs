@@ -89,10 +89,21 @@ pub(crate) async fn stopped(context: &Context, work: &Work, stop: &Stop) -> Ende
     Ended::Settled(ends)
 }
 
-/// Counts a job that ended.
+/// Counts a job that ended, and charges what it cost.
 fn account(context: &Context, job: &str, ends: &Disposition) {
     context.metrics.job_ended(ends);
-    context.metrics.spent(context.costs.settle(job).microdollars);
+    let cost = context.costs.settle(job);
+    tracing::info!(
+        job,
+        calls = cost.calls.values().sum::<u64>(),
+        blocks = cost.get_blocks,
+        lists = cost.list_pages,
+        bytes = cost.bytes,
+        snapshot_seconds = cost.snapshot_seconds,
+        volume_seconds = cost.volume_seconds,
+        microdollars = cost.microdollars,
+        "job_charged"
+    );
 }
 
 async fn settle(context: &Context, work: &Work, ends: &Disposition, stop: &Stop) -> Result<(), Stop> {

@@ -43,9 +43,10 @@ fn scope(job: &str) -> Scope {
 
 fn start() -> (Cloud, Arc<Costs>, Arc<Metrics>) {
     let clock = Clock::from(Timestamp(1_000_000));
-    let (costs, metrics) = (Costs::new(Prices::default(), true, clock), Metrics::new());
+    let metrics = Metrics::new();
+    let costs = Costs::new(Prices::default(), true, clock, metrics.clone());
     let cloud = Cloud { service: Arc::new(Fake::default()), clock };
-    (counted(cloud, costs.clone(), metrics.clone()), costs, metrics)
+    (counted(cloud, costs.clone()), costs, metrics)
 }
 
 #[tokio::test(start_paused = true)]
