@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::context::Context;
 use crate::agent::metrics::Metrics;
-use crate::agent::upload::{self, Store, Times, Uploader};
+use crate::agent::upload::{self, Keep, Store, Times, Uploader};
 use crate::error::Failure;
 use crate::secret::Vault;
 
@@ -39,6 +39,8 @@ impl Sinks {
     pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
         let (mut uploaders, mut tasks) = (Vec::new(), JoinSet::new());
         let (last, stop) = (CancellationToken::new(), CancellationToken::new());
+        let names = context.config.sinks.iter().map(upload::name_of).collect();
+        let keep = Keep { sinks: names, time: context.config.keep };
         for sink in &context.config.sinks {
             let store = Store { cloud: context.cloud.clone(), scope: context.own("") };
             let vault = Vault::here(Some((context.cloud.clone(), context.own(""))));
@@ -46,7 +48,7 @@ impl Sinks {
             let uploader = Uploader::new(store, sink, holder, vault, Times::default()).map_err(|error| {
                 Failure::new(format!("cannot upload: {error}"), "`snapscan doctor` tries each sink")
             })?;
-            let uploader = Arc::new(uploader);
+            let uploader = Arc::new(uploader.keeping(keep.clone()));
             uploaders.push(Arc::clone(&uploader));
             let (clock, metrics) = (context.cloud.clock, Arc::clone(&context.metrics));
             let (last, stop) = (last.clone(), stop.clone());

@@ -54,6 +54,7 @@ fn configured(folder: &Path) -> Config {
         sandbox: SandboxSettings::default(),
         limits: Limits::default(),
         sinks: Vec::new(),
+        keep: Duration::from_secs(30 * 86_400),
         prices: Prices::default(),
     }
 }

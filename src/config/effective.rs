@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Where findings go.
     pub(crate) sinks: Vec<Sink>,
+    /// How long a report stays in the outbox when every sink has taken it.
+    pub(crate) keep: Duration,
     /// What things cost.
     pub(crate) prices: Prices,
 }

@@ -101,6 +101,8 @@ pub(crate) const KEYS: &[Key] = &[
     // Nothing is documented; others send 50 to 100 assets in a call.
     key("sinks.*.batch_assets", Kind::Count(1, 1000), "50"),
     key("sinks.*.batch_bytes", Kind::Bytes(64 << 10, 64 * MIB), "4MiB"),
+    // A message, and so a repeat of its report, may come for 14 days; its marks must still be there then.
+    key("outbox.keep", Kind::Duration(15 * 24 * HOUR, 10 * 366 * 24 * HOUR), "30d"),
     key("prices.dated", Kind::Text, "2026-11-21"),
     key("prices.get_block_1000", Kind::Dollars, "0.003"),
     key("prices.list_blocks_1000", Kind::Dollars, "0.0006"),

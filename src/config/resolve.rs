@@ -42,6 +42,7 @@ impl Checked {
                 microdollars_a_day: self.some_number("limits.dollars_a_day"),
             },
             sinks: self.sinks.iter().map(|sink| self.sink(sink)).collect(),
+            keep: self.some_duration("outbox.keep"),
             prices: Prices {
                 dated: self.some_text("prices.dated"),
                 get_block_1000: self.some_number("prices.get_block_1000"),

@@ -17,6 +17,7 @@
 //! | [`batch`] | what exactly is sent, and what are its halves? |
 //! | [`send`] | how is a batch got through? |
 //! | [`answer`] | what does an answer mean? |
+//! | [`keep`] | what goes from the outbox, and when? |
 //! | [`pace`] | how long is waited? |
 //! | [`token`] | how is a token had and kept? |
 //! | [`csam`] | how does a machine look to Qualys? |
@@ -27,6 +28,7 @@ mod batch;
 mod csam;
 mod dir;
 mod error;
+mod keep;
 mod lease;
 mod mark;
 mod pace;
@@ -37,6 +39,7 @@ mod store;
 mod token;
 
 pub(crate) use error::Error;
+pub(crate) use keep::Keep;
 pub(crate) use round::{Round, Uploader, name_of};
 pub(crate) use run::run;
 pub(crate) use send::{Times, told};

@@ -10,6 +10,7 @@
 //! | fix | writes the batch down | it waits |
 //! | send | until it is taken, halved or refused | the same bytes again |
 //! | mark | each member's end, then the batch is forgotten | sent once more, same request id, same asset |
+//! | sweep | once a day: what every sink took long ago goes | the rest goes next time |
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tokio::sync::Mutex;
 use super::batch::{self, Batch};
 use super::csam;
 use super::dir;
+use super::keep::Keep;
 use super::lease::Lease;
 use super::mark::{self, End, Member};
 use super::send::{Gateway, Through, Times};
@@ -38,6 +40,10 @@ pub(crate) struct Uploader {
     to: To,
     /// Reports that need no second look, as far as this process knows.
     done: Mutex<HashSet<String>>,
+    /// What of the outbox goes after a while; without it everything stays.
+    keep: Option<Keep>,
+    /// When this process swept last, in seconds since 1970.
+    swept: Mutex<Option<i64>>,
 }
 
 enum To {
@@ -56,6 +62,8 @@ pub(crate) struct Round {
     pub(crate) refused: u64,
     /// Deliveries left out since something newer was delivered.
     pub(crate) superseded: u64,
+    /// Reports that were taken away, since every sink has had them for long.
+    pub(crate) expired: u64,
     /// Why nothing is sent, where that is so.
     pub(crate) stopped: Option<String>,
 }
@@ -83,7 +91,13 @@ impl Uploader {
             Sink::Dir { folder, .. } => To::Dir(folder.clone()),
             Sink::Csam(csam) => To::Csam(Box::new(Gateway::new((**csam).clone(), vault, &name, times)?)),
         };
-        Ok(Self { store, sink: name, holder: holder.to_owned(), to, done: Mutex::default() })
+        let (done, swept) = (Mutex::default(), Mutex::default());
+        Ok(Self { store, sink: name, holder: holder.to_owned(), to, done, keep: None, swept })
+    }
+
+    /// The same, which also takes away what every sink has had for so long.
+    pub(crate) fn keeping(self, keep: Keep) -> Self {
+        Self { keep: Some(keep), ..self }
     }
 
     /// The sink's name in outbox, table and log.
@@ -121,7 +135,19 @@ impl Uploader {
                 self.through(gateway, batch, round).await?;
             }
         }
-        self.fresh(round).await
+        self.fresh(round).await?;
+        self.sweep(round).await
+    }
+
+    /// Takes away what has gone everywhere, once a day and right after the start.
+    async fn sweep(&self, round: &mut Round) -> Result<(), Error> {
+        let Some(keep) = &self.keep else { return Ok(()) };
+        let (mut swept, now) = (self.swept.lock().await, self.store.now().0);
+        if Keep::is_due(*swept, now) {
+            round.expired = keep.sweep(&self.store, &self.sink).await?;
+            *swept = Some(now);
+        }
+        Ok(())
     }
 
     /// Notes for all scanners that nothing more is sent for a while.

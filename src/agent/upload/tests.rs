@@ -3,6 +3,7 @@
 
 mod crash;
 mod folder;
+mod keep;
 mod login;
 #[path = "../../../tests/standin/mod.rs"]
 mod standin;
