@@ -67,7 +67,7 @@ fn write(stage: &Stage, reach: Reach) -> io::Result<()> {
         ("state".to_owned(), path(stage.state())),
         ("cloud".to_owned(), table(cloud)),
         ("accounts".to_owned(), table([(CUSTOMER, account)])),
-        ("agent".to_owned(), table([("lease", text(LEASE))])),
+        ("agent".to_owned(), table([("lease", text(LEASE)), ("metrics", path(stage.metrics()))])),
         // An ordinary user cannot raise every barrier; which ones are missing is shown at the end.
         ("sandbox".to_owned(), table([("require", text("possible"))])),
         ("sinks".to_owned(), table([("findings", sink)])),

@@ -21,6 +21,10 @@ use crate::exit::Exit;
 const START: Duration = Duration::from_secs(60);
 /// What all chance in the simulation comes from.
 const SEED: u64 = 8;
+/// In whose name the viewer asks: nothing of it is on the bill.
+const VIEWER: &str = "(viewer)";
+/// The sockets that are open on this host. Source: proc_net(5), proc_net_unix: what was accepted at a path has that path.
+const SOCKETS: &str = "/proc/net/unix";
 
 /// Serves the cloud in `folder` at `socket` until standard input ends, as it does when whoever started this is gone.
 ///
@@ -100,6 +104,24 @@ impl Served {
     }
 }
 
+impl Served {
+    /// How many sockets are open where the cloud answers: where it listens, and one for each that talks to it.
+    pub(super) fn open(&self, stage: &Stage) -> usize {
+        let socket = stage.socket();
+        let sockets = std::fs::read_to_string(SOCKETS).unwrap_or_default();
+        sockets.lines().filter(|line| line.ends_with(&*socket.to_string_lossy())).count()
+    }
+
+    /// Waits until no more of them are open than there were: then whatever was under way when a process died has taken
+    /// effect, since a connection is answered to its end.
+    pub(super) async fn quiet(&self, stage: &Stage, before: usize) {
+        let begun = Instant::now();
+        while self.open(stage) > before && begun.elapsed() < START {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         end(&mut self.child);
@@ -130,5 +152,5 @@ pub(super) fn end(child: &mut Child) {
 
 /// Who the viewer is to the cloud: somebody of that account, outside of any job.
 pub(super) fn scope(account: &AccountId, region: &Region, purpose: Purpose) -> Scope {
-    Scope { account: account.clone(), region: region.clone(), purpose, job: String::new() }
+    Scope { account: account.clone(), region: region.clone(), purpose, job: VIEWER.to_owned() }
 }

@@ -65,11 +65,75 @@ pub(super) fn add(mut builder: Builder, customer: &AccountId, image: &Path) -> i
     Ok(builder.volume(volume, image).volume(attached, image))
 }
 
+/// Those that get the marks of something that the agent made, when it has made something.
+const PLANTED: [&str; 2] = [COPIED, VOLUME];
+
+/// What each decoy was when nobody had touched it.
+pub(super) struct Decoys {
+    digests: Digests,
+    harmed: Vec<String>,
+}
+
+/// The digest of each decoy, or why it has none.
+type Digests = BTreeMap<&'static str, Result<String, String>>;
+
+impl Decoys {
+    /// Looks at them: right after they were made, before an agent starts.
+    ///
+    /// # Errors
+    /// If one of them cannot be looked at.
+    pub(super) async fn look(cloud: &Cloud, on: Watch<'_>) -> Result<Self, Failure> {
+        let digests = digests(cloud, on).await;
+        for (name, digest) in &digests {
+            if let Err(why) = digest {
+                let what = format!("cannot look at the decoy {name}: {why}");
+                return Err(Failure::new(what, "see `cloud.log` with --keep DIR"));
+            }
+        }
+        Ok(Self { digests, harmed: Vec::new() })
+    }
+
+    /// Gives two of them the marks of what the agent has made, and looks at these two again. What was done to any of them
+    /// until then is noted.
+    ///
+    /// # Errors
+    /// If nothing of ours is there, or a file of the cloud cannot be written.
+    pub(super) async fn plant(&mut self, cloud: &Cloud, on: Watch<'_>) -> Result<(), Failure> {
+        self.harmed = changed(&self.digests, &digests(cloud, on).await);
+        copy_marks(cloud, on.customer, on.stage).await?;
+        let mut planted = digests(cloud, on).await;
+        planted.retain(|name, _| PLANTED.contains(name));
+        self.digests.extend(planted);
+        Ok(())
+    }
+
+    /// What was done to them: one is not what it was, or somebody tried to change it.
+    pub(super) async fn harmed(&self, cloud: &Cloud, on: Watch<'_>, events: &[Event]) -> Vec<String> {
+        let mut harmed = self.harmed.clone();
+        harmed.extend(changed(&self.digests, &digests(cloud, on).await));
+        harmed.extend(tried(events));
+        harmed.sort();
+        harmed.dedup();
+        harmed
+    }
+}
+
+/// In whose name decoys are looked at, and where their bytes are.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'a> {
+    /// The account that most of them are in.
+    pub(super) customer: &'a Scope,
+    /// The scanner's account.
+    pub(super) scanner: &'a Scope,
+    /// Where the cloud is.
+    pub(super) stage: &'a Stage,
+}
+
 /// Gives the tags and the description of one of our snapshots to a snapshot and a volume of somebody else.
 ///
 /// # Errors
 /// If there is none of ours, or a file of the cloud cannot be written.
-pub(super) async fn copy_marks(cloud: &Cloud, read: &Scope, stage: &Stage) -> Result<(), Failure> {
+async fn copy_marks(cloud: &Cloud, read: &Scope, stage: &Stage) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(format!("cannot plant the demo's decoys: {error}"), "see `cloud.log` with --keep")
     };
@@ -93,42 +157,35 @@ pub(super) async fn copy_marks(cloud: &Cloud, read: &Scope, stage: &Stage) -> Re
     plant().map_err(|error| failed(&error))
 }
 
-/// The digest of each decoy: of all that the cloud says of it, and of its bytes.
-///
-/// # Errors
-/// If one of them cannot be looked at.
-pub(super) async fn digests(
-    cloud: &Cloud,
-    customer: &Scope,
-    scanner: &Scope,
-    stage: &Stage,
-) -> Result<BTreeMap<&'static str, String>, Failure> {
-    let mut digests = BTreeMap::new();
+/// Looks at each decoy: at all that the cloud says of it, and at its bytes.
+async fn digests(cloud: &Cloud, on: Watch<'_>) -> Digests {
+    let mut digests = Digests::new();
     for name in [NAMED, COPIED] {
-        let look = snapshot(cloud, customer, stage, name).await;
-        digests.insert(name, look.map_err(|error| unseen(name, &error))?);
+        let look = snapshot(cloud, on.customer, on.stage, name).await;
+        digests.insert(name, look.map_err(|error| error.to_string()));
     }
-    for (name, scope) in [(VOLUME, customer), (ATTACHED, scanner)] {
-        let look = volume(cloud, scope, stage, name).await;
-        digests.insert(name, look.map_err(|error| unseen(name, &error))?);
+    for (name, scope) in [(VOLUME, on.customer), (ATTACHED, on.scanner)] {
+        let look = volume(cloud, scope, on.stage, name).await;
+        digests.insert(name, look.map_err(|error| error.to_string()));
     }
-    Ok(digests)
+    digests
 }
 
-/// The decoys that are not what they were, or that somebody tried to change.
-pub(super) fn harmed(
-    before: &BTreeMap<&'static str, String>,
-    after: &BTreeMap<&'static str, String>,
-    events: &[Event],
-) -> Vec<String> {
-    let changed = |name: &str| before.get(name) != after.get(name);
-    let tried = |name: &str| events.iter().find(|event| event.ids.iter().any(|id| id == name));
-    let harm = [NAMED, COPIED, VOLUME, ATTACHED].into_iter().filter_map(|name| match tried(name) {
-        Some(event) => Some(format!("{name}: {} by job {:?}", event.action, event.job)),
-        None if changed(name) => Some(format!("{name}: another digest than before")),
-        None => None,
+/// The decoys that are not what they were.
+fn changed(before: &Digests, now: &Digests) -> Vec<String> {
+    let other = before.iter().filter(|(name, digest)| now.get(**name) != Some(*digest));
+    let words = other.map(|(name, _)| match now.get(name) {
+        Some(Err(why)) => format!("{name}: {why}"),
+        _ => format!("{name}: another digest than before"),
     });
-    harm.collect()
+    words.collect()
+}
+
+/// What somebody tried to do to decoys, with success or without.
+fn tried(events: &[Event]) -> Vec<String> {
+    let of = |name: &str| events.iter().find(|event| event.ids.iter().any(|id| id == name));
+    let tried = [NAMED, COPIED, VOLUME, ATTACHED].into_iter().filter_map(|name| Some((name, of(name)?)));
+    tried.map(|(name, event)| format!("{name}: {} by job {:?}", event.action, event.job)).collect()
 }
 
 async fn snapshot(cloud: &Cloud, scope: &Scope, stage: &Stage, name: &str) -> io::Result<String> {
@@ -175,6 +232,37 @@ fn digest(said: &impl Serialize, path: &Path) -> io::Result<String> {
     Ok(hex(&digest.finalize()))
 }
 
-fn unseen(name: &str, error: &io::Error) -> Failure {
-    Failure::new(format!("cannot look at the decoy {name}: {error}"), "see `cloud.log` with --keep")
+#[cfg(test)]
+mod tests {
+    use snapscan_cloud::local::EventKind;
+
+    use super::*;
+
+    #[test]
+    fn a_decoy_with_another_digest_one_that_is_gone_and_one_that_was_tried_are_named() {
+        let digest = |text: &str| Ok(text.to_owned());
+        let before = Digests::from([(NAMED, digest("1")), (COPIED, digest("2")), (VOLUME, digest("3"))]);
+        assert_eq!(changed(&before, &before.clone()), Vec::<String>::new());
+        let mut now = before.clone();
+        now.insert(NAMED, digest("4"));
+        now.insert(VOLUME, Err("it is gone".to_owned()));
+        assert_eq!(
+            changed(&before, &now),
+            ["snap-0dec0000000000001: another digest than before", "vol-0dec0000000000003: it is gone"]
+        );
+        let event = Event {
+            seq: 1,
+            at: 0,
+            account: String::new(),
+            region: String::new(),
+            purpose: "Release".to_owned(),
+            job: "web".to_owned(),
+            action: "ec2:DeleteSnapshot".to_owned(),
+            kind: EventKind::Refused,
+            ids: vec![COPIED.to_owned()],
+            code: Some("UnauthorizedOperation".to_owned()),
+            size_gib: 0,
+        };
+        assert_eq!(tried(&[event]), ["snap-0dec0000000000002: ec2:DeleteSnapshot by job \"web\""]);
+    }
 }

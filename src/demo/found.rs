@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use serde_json::Value;
 use snapscan_cloud::outbox::{GetObject, ListObjects};
 use snapscan_cloud::{Cloud, Scope};
 use snapscan_schema::{Coverage, Disposition, Finding, Outcome, Package, Parcel, Report, Weight};
 
+use super::cost::Reported;
+use super::verdict::Ended;
 use super::world::Machine;
 use crate::error::Failure;
 use crate::render::table::safe;
@@ -19,8 +20,8 @@ const KNOWN: [&str; 5] = ["glibc", "libc6", "musl", "openssh-server", "openssl-l
 /// What lies in the outbox.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Reports by job, as they were read and as they stand there.
-    pub(super) reports: Vec<(Report, String, Value)>,
+    /// Reports, each with its job.
+    pub(super) reports: Vec<(Report, String)>,
     /// Records of jobs without a report.
     pub(super) outcomes: Vec<Outcome>,
 }
@@ -40,9 +41,7 @@ impl Found {
         let mut found = Self::default();
         for bytes in objects(cloud, scope, "reports/").await.map_err(|error| failed(&error))? {
             let parcel: Parcel = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
-            let mut whole: Value = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
-            let report = whole.get_mut("report").map(Value::take).unwrap_or_default();
-            found.reports.push((parcel.report, parcel.delivery.job, report));
+            found.reports.push((parcel.report, parcel.delivery.job));
         }
         for bytes in objects(cloud, scope, "outcomes/").await.map_err(|error| failed(&error))? {
             found.outcomes.push(serde_json::from_slice(&bytes).map_err(|error| failed(&error))?);
@@ -50,26 +49,40 @@ impl Found {
         Ok(found)
     }
 
-    /// The jobs that ended neither with a report nor with a record.
-    pub(super) fn lost(&self, machines: &[Machine]) -> Vec<&'static str> {
-        let is_there = |name: &str| {
-            self.reports.iter().any(|(_, job, _)| job == name)
-                || self.outcomes.iter().any(|outcome| outcome.job == name)
+    /// What came of each job: of those of these machines, then of any other that something was handed over for.
+    pub(super) fn ended(&self, machines: &[Machine]) -> Vec<Ended> {
+        let of = |job: &str, expected| Ended {
+            job: job.to_owned(),
+            expected,
+            reports: self.reports.iter().filter(|(_, other)| other == job).count(),
+            records: self.outcomes.iter().filter(|outcome| outcome.job == job).count(),
         };
-        machines.iter().map(|machine| machine.name).filter(|name| !is_there(name)).collect()
+        let mut ended: Vec<Ended> =
+            machines.iter().map(|machine| of(machine.name, Some(machine.expected))).collect();
+        let jobs = self.reports.iter().map(|(_, job)| job);
+        let jobs: BTreeSet<&String> = jobs.chain(self.outcomes.iter().map(|outcome| &outcome.job)).collect();
+        let others = jobs.into_iter().filter(|job| machines.iter().all(|machine| machine.name != *job));
+        ended.extend(others.map(|job| of(job, None)));
+        ended
     }
 
-    /// The reports as they stand in the outbox, by job.
-    pub(super) fn documents(&self) -> Vec<(String, Value)> {
-        self.reports.iter().map(|(_, job, report)| (job.clone(), report.clone())).collect()
+    /// What the reports say that they cost, all together.
+    pub(super) fn reported(&self) -> Reported {
+        let mut sum = Reported::default();
+        for cost in self.reports.iter().filter_map(|(report, _)| report.header.run.cost.as_ref()) {
+            sum.blocks += cost.get_blocks;
+            sum.lists += cost.list_pages;
+            sum.microdollars += cost.microdollars;
+        }
+        sum
     }
 
     /// What became of a machine, for a person.
     pub(super) fn show(&self, machine: &Machine) -> String {
-        let report = self.reports.iter().rfind(|(_, job, _)| job == machine.name);
+        let report = self.reports.iter().rfind(|(_, job)| job == machine.name);
         let outcome = self.outcomes.iter().rfind(|outcome| outcome.job == machine.name);
         match (report, outcome) {
-            (Some((report, ..)), _) => shown(machine.name, report),
+            (Some((report, _)), _) => shown(machine.name, report),
             (None, Some(outcome)) => recorded(machine.name, outcome),
             (None, None) => format!("  {:<10} nothing was handed over\n", machine.name),
         }

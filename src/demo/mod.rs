@@ -17,19 +17,27 @@
 //! | [`agent`] | how is the agent started and killed? |
 //! | [`view`] | how far is each job? |
 //! | [`found`] | what was found, and what was not, and why? |
-//! | [`bill`] | what would it have cost? |
+//! | [`bill`] | what would it have cost, by the cloud's log? |
+//! | [`own`] | what does the agent say it cost, and is it the same? |
+//! | [`cost`] | how is that shown? |
+//! | [`ink`] | where is colour? |
 //! | [`barriers`] | what holds the worker here? |
 //! | [`account`] | what was made, and what of it is left? |
+//! | [`verdict`] | was the promise kept, and if not, in which words does it fail? |
 
 mod account;
 mod agent;
 mod barriers;
 mod bill;
 mod cloud;
+mod cost;
 mod decoy;
 mod found;
+mod ink;
+mod own;
 mod stage;
 mod story;
+mod verdict;
 mod view;
 mod world;
 

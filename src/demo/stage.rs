@@ -87,6 +87,11 @@ impl Stage {
         self.aside.as_ref().unwrap_or(&self.folder).join("cloud.sock")
     }
 
+    /// What the agent counts.
+    pub(super) fn metrics(&self) -> PathBuf {
+        self.folder.join("agent.prom")
+    }
+
     /// What a process of this name says.
     pub(super) fn log(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.log"))

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use snapscan_cloud::local::{Count, Event, EventKind, counts, events};
+use snapscan_cloud::local::{EventKind, counts, events};
 use snapscan_cloud::queue::{CountMessages, Send};
 use snapscan_cloud::{AccountId, Cloud, Purpose, Scope};
 use snapscan_schema::{JOB_VERSION, Job, JobLimits, JobTarget, Method};
@@ -13,12 +13,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::account::Account;
 use super::agent::{self, Agent, Reach};
+use super::bill::{Bill, Log};
 use super::cloud::{Served, scope};
+use super::decoy::{self, Decoys, Watch};
 use super::found::Found;
+use super::ink::{Ink, Tone};
+use super::own::Own;
 use super::stage::Stage;
+use super::verdict::Seen;
 use super::view::View;
 use super::world::{self, CUSTOMER, Machine, SPEED};
-use super::{barriers, bill, decoy};
+use super::{barriers, cost};
 use crate::config::effective::Prices;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -76,12 +81,14 @@ struct Scene<'a> {
     /// The scanner's account, to look.
     scanner: Scope,
     view: View,
+    ink: Ink,
 }
 
 async fn acts(stage: &Stage, machines: Vec<Machine>) -> Result<Exit, Failure> {
+    let ink = Ink::of(&std::io::stdout());
+    say(&opening(&machines, ink));
     world::write(stage, &machines)?;
     agent::configure(stage, Reach::Socket)?;
-    say(&opening(&machines));
     let served = Served::start(stage).await?;
     let settings = snapscan_cloud::local::Settings::default();
     let customer = AccountId::parse(CUSTOMER).unwrap_or_else(|| settings.host.account.clone());
@@ -93,24 +100,29 @@ async fn acts(stage: &Stage, machines: Vec<Machine>) -> Result<Exit, Failure> {
         scanner: scope(&settings.host.account, &settings.region, Purpose::Read),
         view,
         machines,
+        ink,
     };
+    let mut decoys = Decoys::look(scene.cloud(), scene.watch()).await?;
     scene.submit().await?;
-    scene.first_agent().await?;
-    decoy::copy_marks(scene.cloud(), &scene.customer, stage).await?;
-    let before = decoy::digests(scene.cloud(), &scene.customer, &scene.scanner, stage).await?;
+    let killed = scene.first_agent().await?;
+    decoys.plant(scene.cloud(), scene.watch()).await?;
     say(&format!(
         "\nMeanwhile somebody copied the agent's tags: {} snapshots and volumes of others look like its own.\n\
-         The agent starts again; its jobs come back when their leases end.\n",
-        decoy::COUNT
+         {} Its jobs come back when their leases end.\n\n",
+        decoy::COUNT,
+        ink.paint(Tone::Bold, "The agent starts again.")
     ));
-    scene.second_agent().await?;
-    let after = decoy::digests(scene.cloud(), &scene.customer, &scene.scanner, stage).await?;
-    scene.verdict(&before, &after).await
+    let failed = scene.second_agent().await.err();
+    scene.verdict(&decoys, &killed, failed).await
 }
 
 impl Scene<'_> {
     fn cloud(&self) -> &Cloud {
         &self.served.cloud
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Watch { customer: &self.customer, scanner: &self.scanner, stage: self.stage }
     }
 
     /// Puts a job for each machine on the queue.
@@ -122,17 +134,19 @@ impl Scene<'_> {
             )
         };
         for machine in &self.machines {
-            let job = job(machine, &self.customer);
-            let body = serde_json::to_string(&job).map_err(|error| failed(&error))?;
-            let scope = Scope { job: job.id, ..self.scanner.to(Purpose::Scanner) };
+            let body =
+                serde_json::to_string(&job(machine, &self.customer)).map_err(|error| failed(&error))?;
+            let scope = self.scanner.to(Purpose::Scanner);
             let sent = self.cloud().ask(&scope, Send { body, delay: Duration::ZERO }).await;
             sent.map_err(|error| failed(&error))?;
         }
         Ok(())
     }
 
-    /// Runs an agent until a snapshot of each volume that may be scanned is in the making, and kills it.
-    async fn first_agent(&mut self) -> Result<(), Failure> {
+    /// Runs an agent until a snapshot of each volume that may be scanned is in the making, and kills it. Answers what the
+    /// cloud had noted when all that it had asked for was done.
+    async fn first_agent(&mut self) -> Result<Log, Failure> {
+        let before = self.served.open(self.stage);
         let mut agent = Agent::start(self.stage, "agent-1")?;
         let wanted: usize = self
             .machines
@@ -142,9 +156,9 @@ impl Scene<'_> {
             .sum();
         let begun = Instant::now();
         loop {
-            let (events, counts) = self.log()?;
-            self.view.update(&events, &counts);
-            let made = events.iter().filter(|event| event.kind == EventKind::Made);
+            let log = self.log()?;
+            self.view.update(&log.events, &log.counts);
+            let made = log.events.iter().filter(|event| event.kind == EventKind::Made);
             let made = made.flat_map(|event| &event.ids).filter(|id| id.starts_with("snap-")).count();
             if made >= wanted {
                 agent.kill();
@@ -155,20 +169,26 @@ impl Scene<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.view.leave();
-        let left = Account::of(&self.log()?.0).held.len();
-        say(&format!("\nThe agent was killed with SIGKILL; {left} snapshots of its jobs are left behind.\n"));
-        Ok(())
+        self.served.quiet(self.stage, before).await;
+        let log = self.log()?;
+        self.view.leave(&log.events);
+        let left = Account::of(&log.events).held.len();
+        say(&format!(
+            "\n{} {left} snapshots of its jobs are left behind.\n",
+            self.ink.paint(Tone::Red, "The agent was killed with SIGKILL;")
+        ));
+        Ok(log)
     }
 
     /// Runs an agent until it has nothing left to do, and what it let go of is gone.
     async fn second_agent(&mut self) -> Result<(), Failure> {
+        let before = self.served.open(self.stage);
         let mut agent = Agent::start(self.stage, "agent-2")?;
         let begun = Instant::now();
         loop {
             let ended = agent.has_ended(self.stage)?;
-            let (events, counts) = self.log()?;
-            self.view.update(&events, &counts);
+            let log = self.log()?;
+            self.view.update(&log.events, &log.counts);
             if ended {
                 break;
             }
@@ -177,7 +197,7 @@ impl Scene<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.view.leave();
+        self.served.quiet(self.stage, before).await;
         self.settle().await
     }
 
@@ -186,7 +206,7 @@ impl Scene<'_> {
         for _ in 0..100 {
             // The cloud carries out what is due when it is called.
             let _settled = self.cloud().ask(&self.scanner.to(Purpose::Scanner), CountMessages {}).await;
-            if Account::of(&self.log()?.0).held.is_empty() {
+            if Account::of(&self.log()?.events).held.is_empty() {
                 break;
             }
             tokio::time::sleep(LOOK).await;
@@ -195,11 +215,7 @@ impl Scene<'_> {
     }
 
     /// What was found, what it cost, what is left.
-    async fn verdict(
-        &self,
-        before: &std::collections::BTreeMap<&'static str, String>,
-        after: &std::collections::BTreeMap<&'static str, String>,
-    ) -> Result<Exit, Failure> {
+    async fn verdict(&self, decoys: &Decoys, killed: &Log, failed: Option<Failure>) -> Result<Exit, Failure> {
         let scanner = self.scanner.to(Purpose::Scanner);
         let found = Found::read(self.cloud(), &scanner).await?;
         let queue = self.cloud().ask(&scanner, CountMessages {}).await.map_err(|error| {
@@ -208,60 +224,45 @@ impl Scene<'_> {
                 "see `cloud.log` with --keep DIR",
             )
         })?;
-        let (events, counts) = self.log()?;
+        let log = self.log()?;
         let machines: String = self.machines.iter().map(|machine| found.show(machine)).collect();
-        say(&format!("\nWhat was found, and what was not\n{machines}"));
-        let prices = Prices::default();
-        let names = self.machines.iter().map(|machine| machine.name);
-        let lines = bill::bill(names, &events, &counts, &prices, self.cloud().clock.milliseconds());
-        say(&format!("\nWhat it would have cost\n{}", bill::show(&lines, &found.documents(), &prices)));
-        say(&self.limits());
-        let account = Account::of(&events);
-        let (lost, harmed) = (found.lost(&self.machines), decoy::harmed(before, after, &events));
-        let unsettled = queue.visible + queue.leased + queue.delayed + queue.dead;
-        say(&format!(
-            "\nThe account, from the cloud's log\n  jobs {}, lost {}, on the queue {unsettled}\n  \
-             decoys {}, harmed {}\n",
-            self.machines.len(),
-            lost.len(),
-            decoy::COUNT,
-            harmed.len()
-        ));
+        self.part("What was found, and what was not", &machines);
+        let cost = self.cost(killed, &log, &found, failed.is_none());
+        self.part("What it would have cost", &cost);
+        self.part("What this run does not show", &limits());
+        let seen = Seen {
+            jobs: found.ended(&self.machines),
+            queued: queue.visible + queue.leased + queue.delayed,
+            dead: queue.dead,
+            decoys: decoy::COUNT,
+            harmed: decoys.harmed(self.cloud(), self.watch(), &log.events).await,
+            account: Account::of(&log.events),
+            agent: failed,
+        };
+        self.part("The account, from the cloud's log", &seen.account());
         if self.stage.is_kept() {
             agent::configure(self.stage, Reach::Folder)?;
             say(&self.kept());
         }
-        say(&format!("{}\n", account.line()));
-        let mut wrong: Vec<String> = account.held.iter().map(|id| format!("{id} is still there")).collect();
-        wrong.extend(lost.iter().map(|job| format!("{job} has neither report nor record")));
-        wrong.extend(harmed);
-        if unsettled > 0 {
-            wrong.push(format!("{unsettled} messages are not settled"));
-        }
-        if wrong.is_empty() {
-            return Ok(Exit::Complete);
-        }
-        let failure =
-            Failure::new("the demo's agent did not keep its promise", "please report this, with --keep DIR");
-        Err(Failure { details: wrong, ..failure })
+        let last = seen.account.line();
+        let verdict = seen.verdict();
+        say(&format!("{}\n", self.ink.paint(if verdict.is_some() { Tone::Red } else { Tone::Green }, &last)));
+        verdict.map_or(Ok(Exit::Complete), Err)
     }
 
-    /// What this run does not show.
-    fn limits(&self) -> String {
-        let barriers = match barriers::look() {
-            Ok((stand, open)) => {
-                let open: String = open.iter().map(|open| format!("    {open}\n")).collect();
-                let not = if open.is_empty() { "none is missing." } else { "not these:" };
-                format!("  {stand} barriers hold the worker here; {not}\n{open}")
-            }
-            Err(error) => format!("  The worker's barriers could not be looked at: {error}\n"),
-        };
-        format!(
-            "\nWhat this run does not show\n{barriers}  Volumes were read block by block; to attach them and to \
-             mount them with the kernel needs root and devices.\n  No AWS was touched. Simulated: time ({SPEED} \
-             times as fast), latencies, ids, requests, dollars.\n  Real: agent, worker, ledger, findings, and every \
-             snapshot made and deleted, as files.\n"
-        )
+    /// What it would have cost, by the cloud's log and by the agent that finished, if one did.
+    fn cost(&self, killed: &Log, log: &Log, found: &Found, is_finished: bool) -> String {
+        let prices = Prices::default();
+        let names: Vec<&str> = self.machines.iter().map(|machine| machine.name).collect();
+        let bill = Bill::of(&names, killed, log, &prices, self.cloud().clock.milliseconds());
+        let metrics = std::fs::read_to_string(self.stage.metrics()).unwrap_or_default();
+        let own = is_finished.then(|| Own::of(&metrics));
+        cost::show(&bill, own.as_ref(), found.reported(), &prices)
+    }
+
+    /// A part of the end, with its heading.
+    fn part(&self, heading: &str, text: &str) {
+        say(&format!("\n{}\n{text}", self.ink.paint(Tone::Bold, heading)));
     }
 
     fn kept(&self) -> String {
@@ -272,19 +273,40 @@ impl Scene<'_> {
         )
     }
 
-    fn log(&self) -> Result<(Vec<Event>, Vec<Count>), Failure> {
+    fn log(&self) -> Result<Log, Failure> {
         let folder = self.stage.cloud();
-        let read = events(&folder).and_then(|events| Ok((events, counts(&folder)?)));
+        let read = counts(&folder).and_then(|counts| Ok(Log { counts, events: events(&folder)? }));
         read.map_err(|error| {
             Failure::new(format!("cannot read the log of the demo's cloud: {error}"), "run it again")
         })
     }
 }
 
-fn opening(machines: &[Machine]) -> String {
+/// What this run does not show.
+fn limits() -> String {
+    let barriers = match barriers::look() {
+        Ok((stand, open)) => {
+            let open: String = open.iter().map(|open| format!("    {open}\n")).collect();
+            let not = if open.is_empty() { "none is missing." } else { "not these:" };
+            format!("  {stand} barriers hold the worker here; {not}\n{open}")
+        }
+        Err(error) => format!("  The worker's barriers could not be looked at: {error}\n"),
+    };
+    format!(
+        "{barriers}  Volumes were read block by block; to attach them and to mount them with the kernel needs root \
+         and devices.\n  No AWS was touched. Simulated: time ({SPEED} times as fast), latencies, ids, requests, \
+         dollars.\n  Real: agent, worker, ledger, findings, and every snapshot made and deleted, as files.\n"
+    )
+}
+
+fn opening(machines: &[Machine], ink: Ink) -> String {
     let rows: String =
-        machines.iter().map(|it| format!("  {:<10} {} {}\n", it.name, it.instance, it.about)).collect();
-    format!("A cloud of files with {} machines; nothing leaves this computer.\n{rows}\n", machines.len())
+        machines.iter().map(|it| format!("  {:<10} {}  {}\n", it.name, it.instance, it.about)).collect();
+    let heading = format!("A cloud of files with {} machines; nothing leaves this computer", machines.len());
+    format!(
+        "{}\n{rows}\nAn agent starts. Each job: queue, snapshots, read, delete them, hand over the report.\n\n",
+        ink.paint(Tone::Bold, &heading)
+    )
 }
 
 fn job(machine: &Machine, customer: &Scope) -> Job {

@@ -13,6 +13,7 @@ use snapscan_cloud::{AccountId, InstanceId, VolumeId};
 
 use super::decoy;
 use super::stage::Stage;
+use super::verdict::Expected;
 use crate::error::Failure;
 
 /// How many seconds pass in the cloud in one of the viewer's.
@@ -37,6 +38,8 @@ pub(super) struct Machine {
     pub(super) disks: Vec<(&'static str, Image)>,
     /// True if its owner wants it left alone.
     pub(super) is_excluded: bool,
+    /// What its job should end with.
+    pub(super) expected: Expected,
 }
 
 /// Where the bytes of a volume come from.
@@ -66,6 +69,7 @@ pub(super) fn machines(image: Option<&Path>) -> Vec<Machine> {
         about: about.to_owned(),
         disks,
         is_excluded: false,
+        expected: Expected::Report,
     };
     let mut all = vec![
         machine(
@@ -100,6 +104,7 @@ pub(super) fn machines(image: Option<&Path>) -> Vec<Machine> {
         ),
         Machine {
             is_excluded: true,
+            expected: Expected::Record,
             ..machine(
                 "hands-off",
                 "i-0de30000000000016",
@@ -110,7 +115,8 @@ pub(super) fn machines(image: Option<&Path>) -> Vec<Machine> {
     ];
     if let Some(path) = image {
         let disks = vec![("vol-0de30000000000017", Image::File(path.to_owned()))];
-        all.push(machine("yours", "i-0de30000000000017", &format!("yours: {}", path.display()), disks));
+        let yours = machine("yours", "i-0de30000000000017", &format!("yours: {}", path.display()), disks);
+        all.push(Machine { expected: Expected::Either, ..yours });
     }
     all
 }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -45,25 +46,69 @@ fn a_demo_that_is_kept_ends_with_nothing_held_and_its_bill_is_that_of_the_log() 
     let reports = reports(&cloud.join("outbox/reports"));
     let jobs: BTreeSet<&str> = reports.iter().filter_map(|it| it["delivery"]["job"].as_str()).collect();
     assert_eq!(jobs, BTreeSet::from(["broken", "db", "mail", "web"]));
-    let calls = |action: &str| -> u64 {
-        counts(&cloud).unwrap().iter().filter(|count| count.action == action).map(|count| count.calls).sum()
-    };
-    let cost = |name: &str| -> u64 {
-        reports.iter().filter_map(|it| it["report"]["header"]["run"]["cost"][name].as_u64()).sum()
-    };
-    assert_eq!(cost("get_blocks"), calls("ebs:GetSnapshotBlock"));
-    assert_eq!(cost("list_pages"), calls("ebs:ListSnapshotBlocks"));
-    // Amazon EBS pricing: 0.003 and 0.0006 dollars a thousand requests, 0.05 a GiB and month of 30 days.
-    let requests =
-        calls("ebs:GetSnapshotBlock") as f64 * 3e-6 + calls("ebs:ListSnapshotBlocks") as f64 * 6e-7;
-    let dollars = requests + gib_seconds(&events) as f64 * 0.05 / (30.0 * 86_400.0);
-    let shown = ran.text().lines().find_map(|line| line.trim().strip_prefix("all ")).unwrap();
-    let shown: f64 = shown.split_whitespace().last().unwrap().parse().unwrap();
-    // Each snapshot's price is rounded down to a billionth.
-    assert!((shown - dollars).abs() < 1e-9 * made.len() as f64, "shown {shown}, by hand {dollars}");
-    assert!(shown > 0.0);
+    bill(&ran, &kept, &events, &reports);
 
     ledger_of_what_is_kept(&kept, &account);
+}
+
+/// What is shown, and what the agent says of itself, against sums that are made here by hand.
+fn bill(ran: &Ran, kept: &Path, events: &[Event], reports: &[Value]) {
+    let counts = counts(&kept.join("cloud")).unwrap();
+    let calls = |action: &str| -> u64 {
+        counts.iter().filter(|count| count.action == action).map(|count| count.calls).sum()
+    };
+    let (blocks, lists) = (calls("ebs:GetSnapshotBlock"), calls("ebs:ListSnapshotBlocks"));
+    let cost = |report: &Value, name: &str| report["report"]["header"]["run"]["cost"][name].as_u64().unwrap();
+    let costs = |name: &str| -> u64 { reports.iter().map(|it| cost(it, name)).sum() };
+    assert_eq!((costs("get_blocks"), costs("list_pages")), (blocks, lists));
+    assert_eq!(costs("bytes"), blocks * 524_288);
+    // Amazon EBS pricing: 0.003 and 0.0006 dollars a thousand requests, 0.05 a GiB and month of 30 days.
+    let requests = blocks as f64 * 3e-6 + lists as f64 * 6e-7;
+    let price = |gib_seconds: u64| gib_seconds as f64 * 0.05 / (30.0 * 86_400.0);
+    let dollars = requests + price(gib_seconds(events, |_| true));
+    let shown = |line: &str| -> Vec<String> {
+        let found = ran.text().lines().find_map(|it| it.trim().strip_prefix(line));
+        let found = found.unwrap_or_else(|| panic!("{line}: {}", ran.text()));
+        let words = found.split([' ', ',', '$', ';', ':']).filter(|word| !word.is_empty());
+        words.map(|word| word.trim_end_matches('.').to_owned()).collect()
+    };
+    let number = |words: &[String], place: usize| -> f64 { words[place].parse().unwrap() };
+    let all = shown("all ");
+    // Each thing's price is rounded down to a billionth.
+    let rounded = 1e-9 * events.len() as f64;
+    assert!((number(&all, 4) - dollars).abs() < rounded, "{all:?}, by hand {dollars}");
+    let asked = counts.iter().filter(|it| it.job != "(viewer)" && !it.action.starts_with("imds:"));
+    assert_eq!(number(&all, 0) as u64, asked.map(|count| count.calls).sum::<u64>());
+
+    // Each job was begun twice, since its first agent was killed: its report claims one set of snapshots, and no more.
+    for report in reports {
+        assert_eq!(report["report"]["header"]["run"]["cost"]["calls"]["ec2:CreateSnapshots"], 1);
+    }
+    assert_eq!(calls("ec2:CreateSnapshots"), 8);
+    let killed = shown("Of that the killed attempt:");
+    let of_the_killed = price(gib_seconds(events, |place| place < 6));
+    assert!((number(&killed, 6) - of_the_killed).abs() < rounded, "{killed:?}, by hand {of_the_killed}");
+    assert!(ran.text().contains(" lists: equal.\n"), "{}", ran.text());
+
+    // What the agent that finished charged, job by job: as the log has it, but for the time that answers took.
+    let log = fs::read_to_string(kept.join("agent-2.log")).unwrap();
+    let charged = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let charged: Vec<Value> = charged.filter(|line| line["message"] == "job_charged").collect();
+    assert_eq!(charged.len(), 4, "the one that was left alone had been settled before");
+    let sum = |name: &str| -> u64 { charged.iter().map(|it| it[name].as_u64().unwrap()).sum() };
+    assert_eq!((sum("blocks"), sum("lists"), sum("bytes")), (blocks, lists, blocks * 524_288));
+    let own = requests + price(sum("snapshot_seconds"));
+    let by_log = requests + price(gib_seconds(events, |place| place >= 6));
+    assert!(own > by_log - rounded, "{own}, by hand {by_log}");
+    // Disks are of 1 GiB, and each job's sum is rounded up to a millionth.
+    let said = sum("microdollars") as f64 * 1e-6;
+    assert!(said > own - rounded && said < own + 4e-6, "{said}, by hand {own}");
+    for line in &charged {
+        let report = reports.iter().find(|it| it["delivery"]["job"] == line["job"]).unwrap();
+        for name in ["snapshot_seconds", "microdollars"] {
+            assert!(line[name].as_u64().unwrap() >= cost(report, name), "{name}: {line}");
+        }
+    }
 }
 
 /// What is kept can be looked at with the ordinary commands.
@@ -84,8 +129,62 @@ fn a_demo_as_an_ordinary_user_runs_to_its_end_and_leaves_nothing() {
     let last = ran.text().lines().last().unwrap();
     assert!(last.starts_with("made ") && last.ends_with(", held 0"), "{last}");
     assert!(!ran.err.contains('\x1b'), "in a pipe there are plain lines only: {}", ran.err);
-    assert!(ran.err.contains("done: report delivered"), "{}", ran.err);
+    assert!(ran.err.contains("done: report handed over, snapshots deleted"), "{}", ran.err);
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "nothing is left");
+}
+
+#[test]
+fn a_demo_whose_decoy_is_changed_from_outside_ends_with_1_and_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = sabotaged(folder.path(), |kept| {
+        let decoy = kept.join("cloud/snapshots/snap-0dec0000000000001.img");
+        fs::OpenOptions::new().write(true).open(decoy).unwrap().write_all_at(b"foreign", 4096).unwrap();
+    });
+    assert_eq!(ran.code, 1, "{}\n{}", ran.text(), ran.err);
+    assert!(ran.text().contains("decoys 4, harmed 1\n"), "{}", ran.text());
+    let said = "error: the demo's agent did not keep its promise\n  \
+                snap-0dec0000000000001: another digest than before\nhelp: ";
+    assert!(ran.err.contains(said), "{}", ran.err);
+}
+
+#[test]
+fn a_demo_whose_agent_does_not_start_again_ends_with_1_and_says_what_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = sabotaged(folder.path(), |kept| {
+        fs::write(kept.join("config.d/zz.toml"), "agent.leese = \"240s\"\n").unwrap();
+    });
+    assert_eq!(ran.code, 1, "{}\n{}", ran.text(), ran.err);
+    assert!(ran.text().contains("jobs 5, lost 4, on the queue 4\n"), "{}", ran.text());
+    let last = ran.text().lines().last().unwrap();
+    assert_eq!(last, "made 6, released 0, held 6");
+    let (_, error) = ran.err.split_once("error: the demo's agent ended by itself: ").unwrap();
+    assert!(error.starts_with("exit status: 2\n"), "{error}");
+    for wanted in ["agent.leese", "web: neither a report nor", ": made, and still there"] {
+        assert!(error.contains(wanted), "{wanted}: {error}");
+    }
+}
+
+/// Runs a demo that is kept, and does `harm` to its folder while the first agent is at work.
+fn sabotaged(folder: &Path, harm: impl FnOnce(&Path)) -> Ran {
+    let kept = folder.join("kept");
+    let mut command = command();
+    command.arg("demo").arg("--keep").arg(&kept).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    // The first line of progress: the agent has read its configuration, and snapshots are in the making.
+    while !said.contains(" made") {
+        assert_ne!(err.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    harm(&kept);
+    let rest = std::thread::spawn(move || {
+        err.read_to_string(&mut said).unwrap();
+        said
+    });
+    let output = child.wait_with_output().unwrap();
+    let err = rest.join().unwrap();
+    assert!(!err.contains("panicked"), "{err}");
+    Ran { code: output.status.code().unwrap(), out: output.stdout, err }
 }
 
 #[test]
@@ -119,15 +218,20 @@ fn ids(events: &[Event], kind: EventKind) -> BTreeSet<&str> {
     of_kind.map(String::as_str).filter(|id| id.starts_with("snap-") || id.starts_with("vol-")).collect()
 }
 
-/// GiB times whole seconds for which each thing existed, all together.
-fn gib_seconds(events: &[Event]) -> u64 {
-    let mut begun: BTreeMap<&str, u64> = BTreeMap::new();
+/// GiB times whole seconds for which things existed, all together; of those alone whose place, counted by their making, is
+/// wanted.
+fn gib_seconds(events: &[Event], is_wanted: impl Fn(usize) -> bool) -> u64 {
+    let mut begun: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
     let mut sum = 0;
     for event in events {
         for id in event.ids.iter().filter(|id| id.starts_with("snap-")) {
             match event.kind {
-                EventKind::Made => drop(begun.insert(id, event.at)),
-                EventKind::Gone => sum += (event.at - begun[id.as_str()]) / 1000 * event.size_gib,
+                EventKind::Made => drop(begun.insert(id, (event.at, begun.len()))),
+                EventKind::Gone => {
+                    let (at, place) = begun[id.as_str()];
+                    let seconds = event.at / 1000 - at / 1000;
+                    sum += if is_wanted(place) { seconds * event.size_gib } else { 0 };
+                }
                 _ => {}
             }
         }
