@@ -179,7 +179,7 @@ impl Inner {
             let block = self.patience.ask(volume, || {
                 let request = request.clone();
                 async {
-                    self.purse.pay_get()?;
+                    self.purse.pay_get().await?;
                     self.gets.fetch_add(1, Ordering::Relaxed);
                     self.cloud.ask(&self.scope, request).await
                 }
@@ -212,7 +212,7 @@ impl Inner {
                 self.patience.ask(volume, move || {
                     let request = request.clone();
                     async {
-                        self.purse.pay_list()?;
+                        self.purse.pay_list().await?;
                         self.lists.fetch_add(1, Ordering::Relaxed);
                         self.cloud.ask(&self.scope, request).await
                     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 mod local;
+mod purse;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 
 use snapscan_cloud::ebs::BlockPage;
@@ -10,6 +12,7 @@ use snapscan_cloud::{AccountId, Answer, Call, Clock, Purpose, Region, Service, T
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::agent::ledger::{Allowance, Ledger, Opening};
 use crate::config::effective::Prices;
 
 const START: Timestamp = Timestamp(1_800_000_000);
@@ -125,6 +128,19 @@ struct Rig {
     fake: Arc<Fake>,
     direct: Direct,
     stop: CancellationToken,
+    purse: Arc<Purse>,
+    ledger: Ledger,
+    folder: tempfile::TempDir,
+}
+
+/// A purse over the ledger in this folder, as a new agent has it.
+fn purse(folder: &Path, clock: Clock, ceiling: u64) -> Purse {
+    purse_of(&Ledger::open(folder, Opening::Agent).unwrap(), clock, ceiling)
+}
+
+fn purse_of(ledger: &Ledger, clock: Clock, ceiling: u64) -> Purse {
+    let account = AccountId::parse("111122223333").unwrap();
+    Purse::new(ledger, clock, Allowance { account, what: "microdollars", ceiling }, &Prices::default())
 }
 
 fn rig(fake: Fake) -> Rig {
@@ -142,9 +158,11 @@ fn rig_with(fake: Fake, microdollars: u64) -> Rig {
     };
     let stop = CancellationToken::new();
     let snapshots = vec![SnapshotId::parse("snap-0123456789abcdef0").unwrap()];
-    let purse = Arc::new(Purse::new(microdollars, &Prices::default()));
-    let direct = Direct::new(cloud, scope, snapshots, purse, stop.clone());
-    Rig { fake, direct, stop }
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(folder.path(), Opening::Agent).unwrap();
+    let purse = Arc::new(purse_of(&ledger, fake.clock, microdollars));
+    let direct = Direct::new(cloud, scope, snapshots, Arc::clone(&purse), stop.clone());
+    Rig { fake, direct, stop, purse, ledger, folder }
 }
 
 impl Rig {

@@ -16,6 +16,7 @@ use crate::agent::boundary;
 use crate::agent::context::Context;
 use crate::agent::device::{self, Devices};
 use crate::agent::direct::{Calls, Direct, Purse};
+use crate::agent::ledger::Allowance;
 use crate::agent::stop::Stop;
 use crate::agent::work::{Opened, ServedDisk};
 use crate::config::effective::Reader;
@@ -58,15 +59,11 @@ impl Inspector for Sandbox {
                 read.await
             }
         };
-        if let (Some(purse), Some(place)) = (purse, &look.place) {
-            // What was spent counts for the account's day, also if it led to nothing.
-            let now = context.cloud.clock.now();
-            let spent = context.ledger.spend(&place.account, MONEY, purse.spent(), now).await;
-            spent.map_err(|error| Stop::fault("writing down what was spent", error))?;
-        }
-        if let Some(direct) = &direct {
+        if let (Some(purse), Some(direct)) = (purse, &direct) {
+            let spent = purse.settle().await;
+            let microdollars = spent.map_err(|error| Stop::fault("writing down what was spent", error))?;
             let Calls { gets, lists, throttled } = direct.calls();
-            tracing::info!(job = look.job, gets, lists, throttled, "blocks_read");
+            tracing::info!(job = look.job, gets, lists, throttled, microdollars, "blocks_read");
         }
         // A key or a right that is missing shows only when the first block is asked for: that is no damage of a disk.
         if let Some(error) = direct.and_then(|direct| direct.failed()) {
@@ -114,19 +111,27 @@ async fn direct(
 ) -> Result<(Arc<Direct>, Arc<Purse>), Stop> {
     let doing = "listing the blocks of the snapshots";
     let place = look.place.as_ref().ok_or_else(|| Stop::fault(doing, "it is not known in which account"))?;
-    let now = context.cloud.clock.now();
-    let spent = context.ledger.spent(&place.account, MONEY, now).await;
-    let spent = spent.map_err(|error| Stop::fault("asking what was spent today", error))?;
-    let left = context.config.limits.microdollars_a_day.saturating_sub(spent);
-    if left == 0 {
-        let detail = format!("account {} has spent its limit of today", place.account);
-        return Err(Stop::retry(Reason::Quota, Duration::from_secs(3600), detail));
-    }
-    let purse = Arc::new(Purse::new(left, &context.config.prices));
+    let account = place.account.clone();
+    let ceiling = context.config.limits.microdollars_a_day;
+    let budget = Allowance { account, what: MONEY, ceiling };
+    let purse = Arc::new(Purse::new(&context.ledger, context.cloud.clock, budget, &context.config.prices));
     let snapshots = disks.iter().map(|disk| disk.snapshot.clone()).collect();
     let (scope, stop) = (place.scope(Purpose::Read), look.cancel.clone());
     let direct = Direct::new(context.cloud.clone(), scope, snapshots, Arc::clone(&purse), stop);
-    direct.open().await.map_err(|error| Stop::call(doing, &error))?;
+    let opened = match purse.is_empty().await {
+        Ok(false) => direct.open().await.map(|_| ()).map_err(|error| Stop::call(doing, &error)),
+        Ok(true) => {
+            let detail = format!("account {} has spent its limit of today", place.account);
+            Err(Stop::retry(Reason::Quota, Duration::from_secs(3600), detail))
+        }
+        Err(error) => Err(Stop::fault("writing down what will be spent", error)),
+    };
+    if let Err(stop) = opened {
+        if let Err(error) = purse.settle().await {
+            tracing::warn!(job = look.job, %error, "spending_unsettled");
+        }
+        return Err(stop);
+    }
     Ok((Arc::new(direct), purse))
 }
 

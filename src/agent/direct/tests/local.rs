@@ -40,7 +40,7 @@ async fn every_block_of_a_snapshot_is_that_of_its_image_however_the_list_is_cut_
         purpose: Purpose::Read,
         job: "job-1".to_owned(),
     };
-    let purse = Arc::new(Purse::new(1_000_000, &Prices::default()));
+    let purse = Arc::new(purse(folder.path(), cloud.clock, 1_000_000));
     let direct = Direct::new(cloud, scope, vec![snapshot().id], purse, CancellationToken::new());
     assert_eq!(direct.open().await.unwrap(), [1 << 30]);
     let image = File::open(&image).unwrap();
