@@ -76,6 +76,7 @@ pub(crate) async fn observe(context: &Context) {
         held.entry(row.kind.name()).and_modify(|sum| *sum += things);
     }
     held.into_iter().for_each(|(kind, things)| context.metrics.held(kind, things));
+    context.metrics.loud(open.iter().filter(|row| row.is_loud()).count() as u64);
     let oldest = open.iter().filter(|row| row.held().next().is_some()).map(|row| row.planned).min();
     let now = context.cloud.clock.now();
     context.metrics.oldest(oldest.map_or(Duration::ZERO, |planned| now.since(planned)));
@@ -97,5 +98,46 @@ pub(crate) async fn round(context: &Context) {
             Ok(_) => {}
             Err(error) => tracing::error!(job, %error, "resources_unreleased"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::tests::{World, message, until_idle};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_remembered_for_longer_than_its_message_lives_and_harms_nobody_when_it_comes_after_that()
+    {
+        // Source: SQS API Reference, SetQueueAttributes: MessageRetentionPeriod of at most 1,209,600 s.
+        const LIVES: Duration = Duration::from_secs(1_209_600);
+        let world = World::new();
+        let (context, delivered) = world.agent_with_sink("state").await;
+        world.send(&context, &message("job-1")).await;
+        until_idle(&context).await;
+        assert_eq!((world.reports(&context).await.len(), delivered()), (1, 1));
+        let done = context.cloud.clock.now();
+        let clock = context.cloud.clock;
+        let later = async |after: Duration| clock.sleep(done.plus(after).since(clock.now())).await;
+        later(LIVES).await;
+        forget(&context, context.cloud.clock.now()).await;
+        world.send(&context, &message("job-1")).await;
+        until_idle(&context).await;
+        assert_eq!(context.ledger.tally().await.unwrap().made, 2, "it is acked, and nothing is made");
+        // That was its last message: its age counts from there.
+        later(LIVES + DAY).await;
+        forget(&context, context.cloud.clock.now()).await;
+        assert_eq!(context.ledger.jobs().await.unwrap().len(), 1);
+        later(LIVES + LIVES + 2 * DAY).await;
+        forget(&context, context.cloud.clock.now()).await;
+        forget(&context, context.cloud.clock.now()).await;
+        assert!(context.ledger.jobs().await.unwrap().is_empty());
+        assert!(context.ledger.intents(true).await.unwrap().is_empty());
+        world.send(&context, &message("job-1")).await;
+        until_idle(&context).await;
+        assert_eq!(context.ledger.tally().await.unwrap().made, 2, "a new job, a new set of two");
+        assert_eq!(world.reports(&context).await.len(), 2);
+        assert_eq!(delivered(), 1, "the sink has had this job's report");
+        world.assert_clean(&context, "forgotten").await;
     }
 }

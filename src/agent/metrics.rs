@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     held_seconds: Family<One, Counter>,
     held: Family<One, Gauge>,
     oldest: Gauge,
+    loud: Gauge,
     spool_bytes: Gauge,
     spool_reports: Gauge,
     deaths: Family<One, Counter>,
@@ -57,6 +58,7 @@ impl Metrics {
             held_seconds: Family::default(),
             held: Family::default(),
             oldest: Gauge::default(),
+            loud: Gauge::default(),
             spool_bytes: Gauge::default(),
             spool_reports: Gauge::default(),
             deaths: Family::default(),
@@ -92,6 +94,7 @@ impl Metrics {
             Unit::Seconds,
             self.oldest.clone(),
         );
+        registry.register("resources_loud", "Calls whose things somebody must look at", self.loud.clone());
         registry.register_with_unit("spool", "Size of the spool", Unit::Bytes, self.spool_bytes.clone());
         registry.register("spool_reports", "Reports in the spool", self.spool_reports.clone());
         registry.register(
@@ -163,6 +166,11 @@ impl Metrics {
         self.oldest.set(signed(age.as_secs()));
     }
 
+    /// So many calls have made something that stays until somebody looks.
+    pub(crate) fn loud(&self, count: u64) {
+        self.loud.set(signed(count));
+    }
+
     /// The spool holds so much.
     pub(crate) fn spool(&self, reports: u64, bytes: u64) {
         self.spool_reports.set(signed(reports));
@@ -231,6 +239,7 @@ mod tests {
         metrics.step("snapshot", Duration::from_millis(1_500));
         metrics.held("snapshot", 2);
         metrics.oldest(Duration::from_secs(90));
+        metrics.loud(1);
         metrics.spool(1, 4_096);
         metrics.spent(1_500_000_000);
         metrics.held_seconds(90, 60);
@@ -247,6 +256,7 @@ mod tests {
             "snapscan_step_seconds_bucket{le=\"2.56\",step=\"snapshot\"} 1",
             "snapscan_resources_held{kind=\"snapshot\"} 2",
             "snapscan_resources_oldest_seconds 90",
+            "snapscan_resources_loud 1",
             "snapscan_spool_bytes 4096",
             "snapscan_cost_dollars_total 1.5",
             "snapscan_resources_existed_seconds_total{kind=\"snapshot\"} 90",

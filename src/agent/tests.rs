@@ -23,7 +23,9 @@ use crate::agent::inspector::{Inspector, Look};
 use crate::agent::poll::{self, Until};
 use crate::agent::stop::Stop;
 use crate::config::Config;
-use crate::config::effective::{AgentSettings, CloudChoice, Limits, Prices, SandboxSettings, SecretFrom};
+use crate::config::effective::{
+    AgentSettings, CloudChoice, Limits, Prices, SandboxSettings, SecretFrom, Sink,
+};
 
 /// The account that is scanned.
 pub(crate) const TARGET: &str = "222222222222";
@@ -170,9 +172,29 @@ impl World {
         inspector: Arc<dyn Inspector>,
         fault: Fault,
     ) -> Arc<Context> {
+        self.agent_over(config, inspector, |service| Arc::new(Faulty(service, fault))).await
+    }
+
+    /// An agent with this state folder that hands findings to a folder, and how many are in that.
+    pub(crate) async fn agent_with_sink(&self, state: &str) -> (Arc<Context>, impl Fn() -> usize + use<>) {
+        let (mut config, folder) = (self.config(), self.folder.path().join("findings"));
+        config.state = self.folder.path().join(state);
+        config.sinks = vec![Sink::Dir { name: "findings".to_owned(), folder: folder.clone() }];
+        let context = self.agent_with(config, Arc::new(Canned::default()), Box::new(|_| None)).await;
+        let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+        let count = move || entries(&folder).map(|day| entries(&day.path()).count()).sum();
+        (context, count)
+    }
+
+    /// An agent that sees the cloud through something else.
+    pub(crate) async fn agent_over(
+        &self,
+        config: Config,
+        inspector: Arc<dyn Inspector>,
+        through: impl FnOnce(Arc<dyn Service>) -> Arc<dyn Service>,
+    ) -> Arc<Context> {
         std::fs::create_dir_all(&config.state).unwrap();
-        let service = Arc::new(Faulty(Arc::clone(&self.cloud.service), fault));
-        let cloud = Cloud { service, clock: self.cloud.clock };
+        let cloud = Cloud { service: through(Arc::clone(&self.cloud.service)), clock: self.cloud.clock };
         Arc::new(Context::open(config, cloud, inspector).await.map_err(|failure| failure.what).unwrap())
     }
 
@@ -202,6 +224,16 @@ impl World {
     pub(crate) async fn reports(&self, context: &Context) -> Vec<Parcel> {
         let objects = self.objects(context, "reports/").await;
         objects.iter().map(|bytes| serde_json::from_slice(bytes).unwrap()).collect()
+    }
+
+    /// How the deliveries ended whose marks' names begin so, sorted.
+    pub(crate) async fn marks(&self, context: &Context, prefix: &str) -> Vec<String> {
+        let objects = self.objects(context, prefix).await;
+        let mark = |bytes: &Vec<u8>| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+        let mut ends: Vec<_> =
+            objects.iter().map(|one| mark(one)["outcome"].as_str().unwrap().to_owned()).collect();
+        ends.sort();
+        ends
     }
 
     /// The records of jobs without a report.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An intent: what was asked for, what came of it, and what of that is still there.
 
-use snapscan_cloud::owned::{Expected, Origin};
-use snapscan_cloud::{AccountId, IntentId, Region, Timestamp};
+use snapscan_cloud::owned::{Expected, Origin, Whole};
+use snapscan_cloud::{AccountId, InstanceId, IntentId, Region, Timestamp, VolumeId};
 
 use crate::agent::boundary;
 
@@ -26,7 +26,8 @@ pub(crate) struct NewIntent {
     /// Of what: volumes for snapshots, the source for a copy, the snapshot for a share or a volume, the volume for an
     /// attachment.
     pub(crate) sources: Vec<String>,
-    /// With whom it is shared, or to which instance it is attached; else empty.
+    /// With whom it is shared, to which instance it is attached, or of which instance the set is and without which of
+    /// its volumes ([`written`]); else empty.
     pub(crate) about: String,
     /// How many things it makes.
     pub(crate) expected: u32,
@@ -49,7 +50,7 @@ pub(crate) struct Intent {
     pub(crate) job: String,
     /// Of what.
     pub(crate) sources: Vec<String>,
-    /// With whom it is shared, or to which instance it is attached.
+    /// As in [`NewIntent`].
     pub(crate) about: String,
     /// How many things it makes.
     pub(crate) expected: u32,
@@ -94,6 +95,12 @@ pub(crate) struct Made {
     pub(crate) gone: Option<Timestamp>,
 }
 
+/// A set's instance and the volumes that it leaves out, as the ledger has them.
+pub(crate) fn written(whole: &Whole) -> String {
+    let left_out = whole.left_out.iter().map(VolumeId::as_str);
+    std::iter::once(whole.instance.as_str()).chain(left_out).collect::<Vec<_>>().join(" ")
+}
+
 /// Sums over the ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Tally {
@@ -112,7 +119,7 @@ pub(crate) struct Tally {
 impl Intent {
     /// What is expected of a thing that it made.
     pub(crate) fn expects(&self) -> Expected {
-        // What is bound was named by the answer, or met the rule with its own MAC when it was found.
+        // What is bound was named by the answer, or was proved to be ours when it was found.
         let answered = self.made.iter().map(|made| made.id.clone()).collect();
         let (origin, sources) = (self.origin(), self.sources.clone());
         Expected { origin, sources, from: self.from, until: self.until, answered }
@@ -126,6 +133,14 @@ impl Intent {
             job: self.job.clone(),
             intent: self.id.clone(),
         }
+    }
+
+    /// Of which instance a set is, and without which of its volumes; `None` for what is no set.
+    pub(crate) fn whole(&self) -> Option<Whole> {
+        let mut words = self.about.split(' ').filter(|_| self.kind == Kind::Set);
+        let instance = InstanceId::parse(words.next()?)?;
+        let left_out = words.map(VolumeId::parse).collect::<Option<Vec<_>>>()?;
+        Some(Whole { instance, left_out })
     }
 
     /// What is not known to be gone.

@@ -217,15 +217,31 @@ impl Ledger {
         .await
     }
 
-    /// Forgets jobs that were done before this instant, and intents that were closed with nothing left by then. The
-    /// queue forgets a message after 14 days, so nobody asks for an older one.
+    /// Forgets what nobody asks for any more. The queue forgets a message after 14 days, so `before` is longer ago.
+    ///
+    /// | row | goes if |
+    /// |---|---|
+    /// | job | its message was settled before this instant, and no intent of it is left that is not closed |
+    /// | intent | closed, with nothing left, and its call was over before this instant |
+    /// | spending | of a day before this one |
+    ///
+    /// So a job that is seen, worked on, in the spool or not acked stays however old it is, and so does whatever is, or
+    /// may be, held. A message that comes all the same is a new job's: it costs a scan, and finds its delivery done.
     ///
     /// # Errors
     /// What the database says.
     pub(crate) async fn forget(&self, before: Timestamp) -> Result<(), Error> {
         self.write("forgot", move |db| {
-            db.execute("DELETE FROM jobs WHERE state = 'done' AND changed < ?1", [before.0])?;
-            db.execute("DELETE FROM intents WHERE state = 'closed' AND until_time < ?1", [before.0])?;
+            db.execute(
+                "DELETE FROM intents WHERE state = 'closed' AND until_time < ?1
+                 AND NOT EXISTS (SELECT 1 FROM made WHERE made.intent = intents.seq AND made.gone IS NULL)",
+                [before.0],
+            )?;
+            db.execute(
+                "DELETE FROM jobs WHERE state = 'done' AND changed < ?1
+                 AND NOT EXISTS (SELECT 1 FROM intents WHERE intents.job = jobs.id AND intents.state != 'closed')",
+                [before.0],
+            )?;
             db.execute("DELETE FROM spent WHERE day < ?1", [before.0.div_euclid(86_400)])?;
             Ok(())
         })

@@ -14,7 +14,7 @@
 //! | [`store`] | how is a change made durable? |
 //! | [`intents`], [`rows`] | what was asked for, what came of it, what of it is still there? |
 //! | [`jobs`] | was this message seen before, and how far did it come? |
-//! | [`budget`] | what was spent today? |
+//! | [`budget`] | what was spent today, and what may still be? |
 //! | [`lock`] | is an agent at work? |
 //! | [`reap`] | rings 2 and 3: what a process that is gone left behind |
 
@@ -27,8 +27,9 @@ pub(crate) mod reap;
 mod rows;
 mod store;
 
+pub(crate) use budget::{Allowance, Reserved};
 pub(crate) use event::{Event, Kind, State, Trouble};
-pub(crate) use intents::{APART, Intent, Made, NewIntent, Tally};
+pub(crate) use intents::{APART, Intent, Made, NewIntent, Tally, written};
 pub(crate) use jobs::{JobRow, JobState, Seen};
 pub(crate) use lock::Lock;
 pub(crate) use store::{Error, Ledger, Opening};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a ledger remembers, over restarts and beside other processes.
 
+mod forget;
+
 use std::path::Path;
 
 use snapscan_cloud::{AccountId, Region, Timestamp};
@@ -192,34 +194,56 @@ async fn an_illegal_change_is_an_error_and_changes_nothing() {
     assert!(closed.unwrap_err().to_string().contains("is closed and cannot become called"));
 }
 
-#[tokio::test]
-async fn what_was_spent_survives_a_restart_and_ends_with_the_day() {
-    let folder = tempfile::tempdir().unwrap();
-    let (one, other) = (AccountId::parse("111111111111").unwrap(), AccountId::parse("222222222222").unwrap());
-    let ledger = agent(folder.path());
-    assert_eq!(ledger.spent(&one, "blocks", NOW).await.unwrap(), 0);
-    assert_eq!(ledger.spend(&one, "blocks", 40, NOW).await.unwrap(), 40);
-    assert_eq!(ledger.spend(&one, "microdollars", 7, NOW).await.unwrap(), 7);
-    let ledger = agent(folder.path());
-    assert_eq!(ledger.spend(&one, "blocks", 2, NOW).await.unwrap(), 42);
-    assert_eq!(ledger.spent(&other, "blocks", NOW).await.unwrap(), 0);
-    assert_eq!(ledger.spent(&one, "blocks", Timestamp(NOW.0 + 86_400)).await.unwrap(), 0);
-    let most = i64::MAX.unsigned_abs();
-    assert_eq!(ledger.spend(&one, "blocks", u64::MAX, NOW).await.unwrap(), most, "it stays at the most");
-    assert_eq!(ledger.spend(&one, "blocks", 1, NOW).await.unwrap(), most);
+fn allowance(account: &str, ceiling: u64) -> Allowance {
+    Allowance { account: AccountId::parse(account).unwrap(), what: "microdollars", ceiling }
 }
 
 #[tokio::test]
-async fn two_processes_write_at_once_and_nothing_is_lost() {
+async fn what_was_reserved_survives_a_restart_and_ends_with_the_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (allowance("111111111111", 100), allowance("222222222222", 100));
+    let tomorrow = Timestamp(NOW.0 + 86_400);
+    let ledger = agent(folder.path());
+    assert_eq!(ledger.spent(&one, NOW).await.unwrap(), 0);
+    assert_eq!(ledger.reserve(&one, 60, NOW).await.unwrap().amount, 60);
+    drop(ledger);
+    let ledger = agent(folder.path());
+    let second = ledger.reserve(&one, 60, NOW).await.unwrap();
+    assert_eq!(second.amount, 40, "no more than the ceiling leaves");
+    assert_eq!(ledger.reserve(&one, 60, NOW).await.unwrap().amount, 0);
+    assert_eq!(ledger.reserve(&other, 60, NOW).await.unwrap().amount, 60, "another account has its own");
+    assert_eq!(ledger.reserve(&one, 60, tomorrow).await.unwrap().amount, 60, "another day has its own");
+    let unspent = Reserved { amount: 30, ..second };
+    ledger.give_back(&one, unspent).await.unwrap();
+    assert_eq!(ledger.spent(&one, NOW).await.unwrap(), 70);
+    assert_eq!(ledger.spent(&one, tomorrow).await.unwrap(), 60, "it is given back to its own day");
+    let more = Allowance { ceiling: u64::MAX, ..one.clone() };
+    ledger.reserve(&more, u64::MAX, NOW).await.unwrap();
+    assert_eq!(ledger.spent(&one, NOW).await.unwrap(), i64::MAX.unsigned_abs(), "it stays at the most");
+}
+
+#[tokio::test]
+async fn a_lower_ceiling_than_what_is_spent_leaves_nothing_and_takes_nothing_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = agent(folder.path());
+    ledger.reserve(&allowance("111111111111", 100), 80, NOW).await.unwrap();
+    let lower = allowance("111111111111", 50);
+    assert_eq!(ledger.reserve(&lower, 1, NOW).await.unwrap().amount, 0);
+    assert_eq!(ledger.spent(&lower, NOW).await.unwrap(), 80);
+}
+
+#[tokio::test]
+async fn two_processes_reserve_at_once_and_the_ceiling_holds() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (agent(folder.path()), Ledger::open(folder.path(), Opening::Beside).unwrap());
-    let account = AccountId::parse("111111111111").unwrap();
+    let budget = allowance("111111111111", 75);
+    let mut sum = 0;
     for _ in 0..50 {
-        let (a, b) =
-            tokio::join!(one.spend(&account, "blocks", 1, NOW), other.spend(&account, "blocks", 1, NOW));
-        assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
+        let (a, b) = tokio::join!(one.reserve(&budget, 1, NOW), other.reserve(&budget, 1, NOW));
+        sum += a.unwrap().amount + b.unwrap().amount;
     }
-    assert_eq!(one.spent(&account, "blocks", NOW).await.unwrap(), 100);
+    assert_eq!(sum, 75);
+    assert_eq!(one.spent(&budget, NOW).await.unwrap(), 75);
 }
 
 #[tokio::test]
@@ -242,21 +266,4 @@ async fn a_ledger_of_a_newer_program_is_refused() {
     db.pragma_update(None, "user_version", 99).unwrap();
     let opened = Ledger::open(folder.path(), Opening::Agent);
     assert!(matches!(opened, Err(Error::TooNew { found: 99 })));
-}
-
-#[tokio::test]
-async fn what_is_done_and_old_is_forgotten_and_what_is_open_is_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = agent(folder.path());
-    ledger.job_seen(&job(), "a", NOW).await.unwrap();
-    let open = ledger.plan(new_intent(Kind::Set), NOW).await.unwrap();
-    let closed = ledger.plan(new_intent(Kind::Set), NOW).await.unwrap();
-    ledger.advance(&closed.id, Event::Dropped).await.unwrap();
-    let later = Timestamp(NOW.0 + 1);
-    ledger.forget(later).await.unwrap();
-    assert_eq!(ledger.jobs().await.unwrap().len(), 1);
-    assert_eq!(ledger.intents(true).await.unwrap(), [open]);
-    ledger.done("job-1", &Disposition::Complete, NOW).await.unwrap();
-    ledger.forget(later).await.unwrap();
-    assert!(ledger.jobs().await.unwrap().is_empty());
 }
