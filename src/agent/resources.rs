@@ -133,6 +133,13 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    /// True if nothing was made, for certain.
+    pub(crate) fn is_without_effect(&self) -> bool {
+        matches!(self, Error::Ledger(_) | Error::Refused { .. } | Error::Look(_) | Error::NotOurs(_))
+    }
+}
+
 impl Resources {
     /// All that is made goes through this value and its clones.
     pub(crate) fn new(cloud: Cloud, owner: Arc<Owner>, ledger: Ledger, host: HostFacts) -> Self {

@@ -14,7 +14,7 @@ use crate::agent::context::Context;
 use crate::agent::drain::Stage;
 use crate::agent::lease::Lease;
 use crate::agent::pool::{Pool, Seat, Taken};
-use crate::agent::resources::Place;
+use crate::agent::resources::{self, Place};
 use crate::agent::spool::sha256;
 use crate::agent::stop::Stop;
 use crate::config::effective::Reader;
@@ -29,7 +29,7 @@ pub(crate) struct Work {
     pub(crate) seat: Seat,
     /// When it was leased.
     pub(crate) begun: Timestamp,
-    /// True once something was made in the target's account.
+    /// True once something was made in the target's account, or may have been.
     pub(crate) touched: bool,
     /// What is to be read, and how: from `resolve` on.
     pub(crate) plan: Option<Plan>,
@@ -182,6 +182,11 @@ impl Spooled {
 }
 
 impl Work {
+    /// Notes that a call made something, or may have: then the attempt counts.
+    pub(crate) fn note<T>(&mut self, made: &Result<T, resources::Error>) {
+        self.touched |= made.as_ref().err().is_none_or(|error| !error.is_without_effect());
+    }
+
     /// A job that was just leased.
     pub(crate) fn new(job: Job, lease: Lease, seat: Seat, begun: Timestamp) -> Self {
         Self {

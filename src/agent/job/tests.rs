@@ -5,7 +5,7 @@ use super::*;
 use crate::agent::lease::{Lease, Ticks};
 use crate::agent::tests::{Canned, World, message, until_idle};
 use snapscan_cloud::queue::Receive;
-use snapscan_schema::{Job, Reason};
+use snapscan_schema::{Disposition, Job, Reason};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ async fn a_job_that_fails_at_a_step_before_the_commit_is_undone_and_done_again()
                 step.undo = undo;
             }
             let ended = follow(&context, lease(&context).await, "lease", &table).await;
-            let Ended::Settled(snapscan_schema::Disposition::Retry { touched, .. }) = ended else {
+            let Ended::Settled(Disposition::Retry { touched, .. }) = ended else {
                 panic!("{name}: {ended:?}");
             };
             let made = context.ledger.tally().await.unwrap().made;
@@ -181,9 +181,85 @@ async fn a_job_that_reads_longer_than_its_time_is_stopped_released_and_tried_lat
     let begun = context.cloud.clock.now();
     let ended = follow(&context, lease(&context).await, "lease", STEPS).await;
     let code = Reason::DeadlineReached;
-    let later = snapscan_schema::Disposition::Retry { after: 300, code, touched: true };
+    let later = Disposition::Retry { after: 300, code, touched: true };
     assert_eq!(ended, Ended::Settled(later));
     let took = context.cloud.clock.now().since(begun);
     assert!((600..700).contains(&took.as_secs()), "{took:?}");
     assert_eq!(context.ledger.tally().await.unwrap().held, 0);
+}
+
+/// The table with a step that fails after it was done.
+fn failing<const AT: usize>(run: Run) -> Vec<Step> {
+    let mut table = STEPS.to_vec();
+    table[AT].run = run;
+    table
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fifth_attempt_that_touched_the_target_is_the_last() {
+    const RESOLVE: usize = 1;
+    const SNAPSHOT: usize = 2;
+    let world = World::new();
+    let context = world.agent().await;
+    world.send(&context, &message("job-1")).await;
+    // What fails before anything is made may fail for ever.
+    for _ in 0..7 {
+        let ended =
+            follow(&context, lease(&context).await, "lease", &failing::<RESOLVE>(after::<RESOLVE>)).await;
+        let Ended::Settled(Disposition::Retry { touched: false, .. }) = ended else { panic!("{ended:?}") };
+        context.cloud.clock.sleep(Duration::from_secs(61)).await;
+    }
+    let table = failing::<SNAPSHOT>(after::<SNAPSHOT>);
+    for attempt in 1..=5 {
+        let made = context.ledger.tally().await.unwrap().made;
+        let ended = follow(&context, lease(&context).await, "lease", &table).await;
+        assert_eq!(context.ledger.tally().await.unwrap().made, made + 2, "attempt {attempt}");
+        let code = Reason::NotYet;
+        match ended {
+            Ended::Settled(Disposition::Retry { touched: true, .. }) if attempt < 5 => {}
+            Ended::Settled(Disposition::Permanent { code: said }) if attempt == 5 => assert_eq!(said, code),
+            other => panic!("attempt {attempt}: {other:?}"),
+        }
+        context.cloud.clock.sleep(Duration::from_secs(61)).await;
+    }
+    let outcomes = world.outcomes(&context).await;
+    assert_eq!((outcomes.len(), outcomes[0].attempt), (1, 4), "counted from 0");
+    assert!(outcomes[0].detail.contains("the test says so"), "{}", outcomes[0].detail);
+    world.assert_clean(&context, "given up").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_is_never_a_jobs_last_attempt() {
+    fn drained<'a>(context: &'a Context, work: &'a mut Work) -> Doing<'a, Result<Next, Stop>> {
+        Box::pin(async move {
+            (STEPS[2].run)(context, work).await?;
+            Err(Stop::Drained)
+        })
+    }
+    let world = World::new();
+    let context = world.agent().await;
+    let last = message("job-1").replacen('{', r#"{"attempt":4,"#, 1);
+    world.send(&context, &last).await;
+    let ended = follow(&context, lease(&context).await, "lease", &failing::<2>(drained)).await;
+    assert!(matches!(ended, Ended::Settled(Disposition::Retry { touched: true, .. })), "{ended:?}");
+    until_idle(&context).await;
+    assert_eq!(world.reports(&context).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_calls_are_refused_counts_for_nothing() {
+    let world = World::new();
+    let refuse = |call: &snapscan_cloud::Call| {
+        let code = "SnapshotLimitExceeded";
+        let is_set = matches!(call, snapscan_cloud::Call::CreateSnapshots(_));
+        is_set.then(|| snapscan_cloud::Error::of("ec2:CreateSnapshots", code, "100,000 are there"))
+    };
+    let context = world.agent_with(world.config(), Arc::new(Canned::default()), Box::new(refuse)).await;
+    world.send(&context, &message("job-1").replacen('{', r#"{"attempt":4,"#, 1)).await;
+    for _ in 0..6 {
+        let ended = follow(&context, lease(&context).await, "lease", STEPS).await;
+        let code = Reason::Quota;
+        assert_eq!(ended, Ended::Settled(Disposition::Retry { after: 300, code, touched: false }));
+        context.cloud.clock.sleep(Duration::from_secs(301)).await;
+    }
 }

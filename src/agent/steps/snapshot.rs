@@ -62,12 +62,11 @@ async fn make(
     volumes: &[VolumeId],
 ) -> Result<Vec<Snapshot>, Stop> {
     let doing = "making the snapshots";
-    work.touched = true;
-    let plan = work.plan()?;
-    let Some(instance) = &plan.instance else {
+    let Some(instance) = work.plan()?.instance.clone() else {
         let mut made = Vec::new();
         for volume in volumes {
             let one = context.resources.snapshot_volume(place, volume).await;
+            work.note(&one);
             made.push(one.map_err(|error| Stop::resources(doing, &error))?);
         }
         return Ok(made);
@@ -76,12 +75,9 @@ async fn make(
     let is_left_out = |id: &&VolumeId| !volumes.contains(id);
     let exclude: Vec<VolumeId> =
         instance.disks.values().filter(|id| Some(*id) != root).filter(is_left_out).cloned().collect();
-    let set = SetOf {
-        instance: &instance.id,
-        volumes,
-        exclude_root: root.is_some_and(|root| !volumes.contains(root)),
-        exclude: &exclude,
-    };
+    let set =
+        SetOf { instance: &instance.id, volumes, root_left_out: root.filter(is_left_out), exclude: &exclude };
     let made = context.resources.snapshot_set(place, &set).await;
+    work.note(&made);
     made.map_err(|error| Stop::resources(doing, &error))
 }

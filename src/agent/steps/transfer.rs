@@ -46,20 +46,20 @@ async fn transfer(context: &Context, work: &mut Work, place: &Place, disk: &Disk
         return Ok(snapshot);
     }
     let is_borrowed = matches!(disk.is, DiskIs::Borrowed(_));
-    work.touched = true;
     let ours = if disk.default_key || is_borrowed {
         copy(context, work, place, disk, &snapshot).await?
     } else {
         snapshot
     };
     let shared = context.resources.share(place, &ours.id, &context.host.account).await;
+    work.note(&shared);
     shared.map_err(|error| Stop::resources(&doing, &error))?;
     Ok(ours)
 }
 
 async fn copy(
     context: &Context,
-    work: &Work,
+    work: &mut Work,
     place: &Place,
     disk: &Disk,
     source: &Snapshot,
@@ -74,6 +74,7 @@ async fn copy(
     let key = key.filter(|_| disk.encrypted);
     let copy = CopyOf { source: &source.id, region: &place.region, key };
     let id = context.resources.copy(place, &copy).await;
+    work.note(&id);
     let id = id.map_err(|error| Stop::resources(&doing, &error))?;
     let ids = [id];
     let waited = work.wait(context, context.resources.wait_completed(place, &ids, LIMIT)).await?;
