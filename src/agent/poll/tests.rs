@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use snapscan_cloud::local::dead_letters;
 use snapscan_cloud::queue::Send;
-use snapscan_cloud::{Call, Error};
+use snapscan_cloud::{Answer, Call, Error, Scope, Service};
 use snapscan_schema::{Disposition, Reason};
+use tokio::sync::Notify;
 
 use super::*;
 use crate::agent::tests::{Canned, TARGET, World, message, until_idle};
@@ -222,6 +223,66 @@ async fn a_report_older_than_the_last_one_delivered_for_its_target_is_not_delive
     until_idle(&context).await;
     assert!(world.reports(&context).await.is_empty());
     world.assert_clean(&context, "outdated").await;
+}
+
+/// Holds the first report back on its way to the outbox, until it is let go.
+#[derive(Default)]
+struct Gate {
+    has_come: Notify,
+    may_go: Notify,
+    is_used: AtomicBool,
+}
+
+struct Gated(Arc<dyn Service>, Arc<Gate>);
+
+#[async_trait::async_trait]
+impl Service for Gated {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, Error> {
+        let is_report = matches!(&call, Call::PutObject(put) if put.key.starts_with("reports/"));
+        if is_report && !self.1.is_used.swap(true, Ordering::Relaxed) {
+            self.1.has_come.notify_one();
+            self.1.may_go.notified().await;
+        }
+        self.0.call(scope, call).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_report_that_is_put_at_the_same_instant_as_a_newer_one_is_not_delivered() {
+    let world = World::new();
+    let gate = Arc::new(Gate::default());
+    let through = Arc::clone(&gate);
+    let older = world
+        .agent_over(world.config(), Arc::new(Canned::default()), |service| Arc::new(Gated(service, through)))
+        .await;
+    let (newer, delivered) = world.agent_with_sink("newer").await;
+    world.send(&older, &message("job-1")).await;
+    let first = tokio::spawn({
+        let older = Arc::clone(&older);
+        async move { until_idle(&older).await }
+    });
+    // Its row says that it is the newest; its report is not in the outbox yet.
+    gate.has_come.notified().await;
+    world.send(&newer, &message("job-2")).await;
+    let second = tokio::spawn({
+        let newer = Arc::clone(&newer);
+        async move { until_idle(&newer).await }
+    });
+    while delivered() == 0 {
+        newer.cloud.clock.sleep(Duration::from_secs(1)).await;
+    }
+    gate.may_go.notify_one();
+    first.await.unwrap();
+    second.await.unwrap();
+    until_idle(&newer).await;
+    let reports = world.reports(&newer).await;
+    let of =
+        |job: &str| reports.iter().find(|one| one.delivery.job == job).unwrap().delivery.snapshot_started;
+    assert!(of("job-1").unwrap() < of("job-2").unwrap(), "both are in the outbox");
+    assert_eq!(delivered(), 1, "the older one is not delivered after the newer one");
+    assert_eq!(world.marks(&newer, "delivered/").await, ["delivered", "superseded"]);
+    world.assert_clean(&older, "older").await;
+    world.assert_clean(&newer, "newer").await;
 }
 
 #[tokio::test(start_paused = true)]

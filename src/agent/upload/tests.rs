@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Error;
+use crate::config::effective::Sink;
 use standin::{Reply, SYNC, Seen};
 use world::{World, arn, drive, parcel};
 
@@ -247,6 +248,24 @@ async fn a_report_older_than_what_was_delivered_is_left_out() {
     let round = world.round().await.unwrap();
     assert_eq!((round.superseded, world.standin.seen(SYNC).len()), (1, 1));
     assert!(world.texts("delivered/").iter().any(|text| text.contains("superseded")));
+}
+
+#[tokio::test]
+async fn of_two_reports_that_are_there_at_once_the_older_is_never_taken_last() {
+    // Reports are looked at in the order of their names, which says nothing of their snapshots.
+    for (first, second, ends) in [(1_000, 2_000, 0), (2_000, 1_000, 1)] {
+        let world = World::new().await;
+        world.put(&parcel(1, "a", first));
+        world.put(&parcel(1, "b", second));
+        let round = world.round().await.unwrap();
+        assert_eq!((round.delivered, round.superseded), (2 - ends, ends), "{first}, {second}");
+        let seen = world.standin.seen(SYNC);
+        assert_eq!(seen.len() as u64, 2 - ends, "{first}, {second}");
+        let out = tempfile::tempdir().unwrap();
+        let sink = Sink::Dir { name: "findings".to_owned(), folder: out.path().to_owned() };
+        let round = drive(&world.uploader_to(&sink, "scanner-1")).await.unwrap();
+        assert_eq!((round.delivered, round.superseded), (2 - ends, ends), "{first}, {second}: a folder");
+    }
 }
 
 #[tokio::test]
