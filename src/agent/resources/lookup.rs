@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use snapscan_cloud::ec2::{DescribeShares, DescribeSnapshots, DescribeVolumes, Find};
-use snapscan_cloud::owned::NotOurs;
+use snapscan_cloud::owned::{Extra, NotOurs};
 use snapscan_cloud::{Class, Error as CloudError, Scope, SnapshotId, VolumeId};
 
 use super::Resources;
@@ -29,6 +29,15 @@ struct Candidate {
     source: String,
 }
 
+/// What somebody must look at, and how.
+fn unproven(intent: &Intent, id: &str, why: &str) -> String {
+    format!(
+        "{id} carries all marks of this set, of a volume of the same instance, and is not provably ours ({why}): if \
+         nobody made it on purpose, delete it by hand in account {}, region {}",
+        intent.account, intent.region
+    )
+}
+
 impl Resources {
     /// Looks for what an unknown intent made, and writes down what is ours.
     pub(super) async fn look_for(&self, scope: &Scope, intent: &mut Intent) -> Looked {
@@ -40,12 +49,18 @@ impl Resources {
             Err(error) => return Looked::Not(error.to_string()),
         };
         let mut ours: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut suspect = None;
         for candidate in candidates {
             match self.is_ours(scope, intent, &candidate.id).await {
                 Ok(()) => ours.entry(candidate.source).or_default().push(candidate.id),
-                Err(NotOurs::Foreign { id, why }) => {
-                    tracing::warn!(intent = %intent.id, id, why, "resource_foreign");
-                }
+                Err(NotOurs::Foreign { id, why }) => match self.extra(scope, intent, &id).await {
+                    Ok(Extra::Ours) => ours.entry(candidate.source).or_default().push(id),
+                    Ok(Extra::Suspect(why)) => suspect = Some(unproven(intent, &id, &why)),
+                    Ok(Extra::Foreign(_)) => {
+                        tracing::warn!(intent = %intent.id, id, why, "resource_foreign");
+                    }
+                    Err(error) => return Looked::Not(error.to_string()),
+                },
                 Err(NotOurs::Ambiguous { one, other, .. }) => {
                     ours.entry(candidate.source).or_default().extend([one, other]);
                 }
@@ -65,14 +80,26 @@ impl Resources {
         let new: Vec<_> = single.filter(|id| !known(id)).collect();
         if !new.is_empty() {
             self.note(intent, Event::Found(new)).await;
-        } else if twins.is_none() {
+        } else if twins.is_none() && suspect.is_none() {
             self.note(intent, Event::Looked(self.cloud.clock.now())).await;
         }
-        match twins {
-            Some(twins) => {
+        match (twins, suspect) {
+            (Some(twins), _) => {
                 Looked::Loud(Trouble::Ambiguous, format!("{twins} claim the same intent and source"))
             }
-            None => Looked::Through,
+            (None, Some(suspect)) => Looked::Loud(Trouble::Foreign, suspect),
+            (None, None) => Looked::Through,
+        }
+    }
+
+    /// Whether a snapshot of a volume that no MAC names is a member of this set all the same.
+    async fn extra(&self, scope: &Scope, intent: &Intent, id: &str) -> Result<Extra, NotOurs> {
+        let (Some(whole), Some(id)) = (intent.whole(), SnapshotId::parse(id)) else {
+            return Ok(Extra::Foreign(String::new()));
+        };
+        match self.owner.extra_member(&self.cloud, scope, &intent.expects(), &whole, &id).await {
+            Err(NotOurs::Absent(_)) => Ok(Extra::Foreign(String::new())),
+            judged => judged,
         }
     }
 

@@ -7,13 +7,13 @@ use snapscan_cloud::ec2::{
     AttachVolume, CopySnapshot, CreateSnapshot, CreateSnapshots, CreateVolume, DescribeVolumes, Find,
     ShareSnapshot, Snapshot,
 };
-use snapscan_cloud::owned::Marks;
+use snapscan_cloud::owned::{Marks, Whole};
 use snapscan_cloud::service::Purpose;
 use snapscan_cloud::{AccountId, Class, InstanceId, Owned, Region, Request, SnapshotId, VolumeId};
 
 use super::{Error, Place, Resources};
 use crate::agent::boundary;
-use crate::agent::ledger::{Event, Intent, Kind, NewIntent};
+use crate::agent::ledger::{self, Event, Intent, Kind, NewIntent};
 
 /// A call that has not answered by then is given up, and what became of it is unknown.
 pub(super) const CALL: Duration = Duration::from_secs(120);
@@ -29,8 +29,8 @@ pub(crate) struct SetOf<'a> {
     pub(crate) instance: &'a InstanceId,
     /// The volumes that the set has.
     pub(crate) volumes: &'a [VolumeId],
-    /// Leave out the root?
-    pub(crate) exclude_root: bool,
+    /// The root, if it is left out.
+    pub(crate) root_left_out: Option<&'a VolumeId>,
     /// Other volumes to leave out, at most 40.
     pub(crate) exclude: &'a [VolumeId],
 }
@@ -52,12 +52,15 @@ impl Resources {
     /// # Errors
     /// `Refused`, `Unknown`, `Ledger`.
     pub(crate) async fn snapshot_set(&self, at: &Place, set: &SetOf<'_>) -> Result<Vec<Snapshot>, Error> {
-        let new = self.new_intent(at, Kind::Set, set.volumes.iter().map(ToString::to_string).collect(), "");
+        let left_out = set.exclude.iter().chain(set.root_left_out).cloned().collect();
+        let whole = Whole { instance: set.instance.clone(), left_out };
+        let volumes = set.volumes.iter().map(ToString::to_string).collect();
+        let new = self.new_intent(at, Kind::Set, volumes, &ledger::written(&whole));
         let request = |intent: &Intent| {
             let Marks { tags, description } = self.owner.snapshot_marks(&intent.origin(), set.volumes);
             CreateSnapshots {
                 instance: set.instance.clone(),
-                exclude_root: set.exclude_root,
+                exclude_root: set.root_left_out.is_some(),
                 exclude: set.exclude.to_vec(),
                 description,
                 tags,

@@ -160,7 +160,7 @@ async fn make_all(agent: &Resources) -> Result<(), Error> {
 
 async fn set(agent: &Resources) -> Result<Vec<Snapshot>, Error> {
     let (instance, volumes) = (target(), volumes_of(&target()));
-    let set = SetOf { instance: &instance, volumes: &volumes, exclude_root: false, exclude: &[] };
+    let set = SetOf { instance: &instance, volumes: &volumes, root_left_out: None, exclude: &[] };
     agent.snapshot_set(&there(), &set).await
 }
 

@@ -190,7 +190,11 @@ async fn is_terminated(cloud: &Cloud, scope: &Scope, id: &InstanceId) -> Result<
     Err(endless("ec2:DescribeInstances").into())
 }
 
-async fn snapshots(cloud: &Cloud, scope: &Scope, find: Find<SnapshotId>) -> Result<Vec<Snapshot>, Error> {
+pub(super) async fn snapshots(
+    cloud: &Cloud,
+    scope: &Scope,
+    find: Find<SnapshotId>,
+) -> Result<Vec<Snapshot>, Error> {
     let mut all = Vec::new();
     let mut token = None;
     for _ in 0..MOST_PAGES {

@@ -8,7 +8,7 @@
 //!
 //! | kind | is ours if |
 //! |---|---|
-//! | snapshot | tags and description agree, its volume is one that the MAC names or its id one that the answer to our own call named, begun within the job's window |
+//! | snapshot | tags and description agree, its volume is one that the MAC names, or its id one that the answer to our own call named, or it was begun with such a one and is of the same instance; begun within the job's window |
 //! | copy | tags and description agree, the MAC is over the source snapshot, begun within the window |
 //! | volume | the tag's MAC is over our snapshot, it was made of that one, within the window |
 //! | attachment | of a volume of ours, to this instance or a terminated one |
@@ -24,9 +24,11 @@
 //! | `rule` | does this thing, as it was just described, meet the rule of its kind? |
 //! | `look` | how is it looked at again? |
 //! | `abandoned` | and where no ledger knows it any more? |
+//! | `extra` | and a member of a set that nobody asked for? |
 //! | [`kinds`] | which kinds are there, what makes them, what releases them? |
 
 mod abandoned;
+mod extra;
 pub mod kinds;
 mod look;
 mod mac;
@@ -38,6 +40,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use extra::{Extra, Whole};
 pub use marks::{Marks, TAG_DEPLOYMENT, TAG_INTENT, TAG_JOB, TAG_MAC, TAG_SOURCE, tag_keys};
 pub use owner::{Expected, NotOurs, Origin, Owner};
 

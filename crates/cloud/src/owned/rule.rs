@@ -82,6 +82,12 @@ impl Claim {
         self.in_time(snapshot.started)
     }
 
+    /// Does this snapshot carry all marks of the set, of whatever volume? Else the part of the rule that does not hold.
+    pub(super) fn extra_holds(&self, owner: &Owner, snapshot: &Snapshot) -> Result<(), String> {
+        let any = Self { answered: vec![snapshot.id.as_str().to_owned()], ..self.clone() };
+        any.snapshot_holds(owner, snapshot)
+    }
+
     /// Is this volume the one? Else the part of the rule that does not hold.
     pub(super) fn volume_holds(&self, owner: &Owner, volume: &Volume) -> Result<(), String> {
         if is_skipped() {

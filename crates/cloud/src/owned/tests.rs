@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every rule, with each of its parts violated one by one.
 
+mod extra;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -44,6 +44,8 @@ pub(super) struct Manner {
     pub(super) locked: Option<&'static str>,
     /// This volume was attached just before a set is made.
     pub(super) attached: Option<VolumeId>,
+    /// It is at the target no more.
+    pub(super) detached: bool,
     /// Leave decoys beside all that is made.
     pub(super) decoys: bool,
 }
@@ -128,6 +130,19 @@ impl Fake {
         let (id, now) = (snapshot.id.clone(), self.clock.now().0);
         world.snapshots.insert(id.clone(), Thing::new(snapshot, now, true));
         id
+    }
+
+    /// The snapshot of ours of this volume.
+    pub(super) fn of(&self, volume: &VolumeId) -> Snapshot {
+        let world = self.lock();
+        let mut ours =
+            world.snapshots.values().filter(|thing| !thing.is_decoy && thing.body.volume == *volume);
+        ours.next().unwrap().body.clone()
+    }
+
+    /// A thing that was put there by hand is taken away by hand.
+    pub(super) fn remove(&self, id: &SnapshotId) {
+        self.lock().snapshots.remove(id).unwrap();
     }
 
     /// A snapshot as it is.
@@ -234,7 +249,8 @@ impl World {
             }
             Call::DescribeVolumes(ask) => {
                 let listed = self.volumes.values().filter(|thing| thing.is_listed(now));
-                let all = listed.map(|thing| thing.body.clone());
+                let theirs = manner.attached.as_ref().filter(|_| !manner.detached).map(theirs);
+                let all = listed.map(|thing| thing.body.clone()).chain(theirs);
                 Answer::DescribeVolumes(page(
                     all.filter(|one| finds(&ask.find, &one.id, &one.tags)),
                     ask.token,
@@ -385,6 +401,29 @@ impl World {
         thing.gone = manner.ghost.map(|after| now + after);
         self.volumes.insert(id.clone(), thing);
         id
+    }
+}
+
+/// A volume of the target.
+fn theirs(id: &VolumeId) -> Volume {
+    let here = Attachment {
+        volume: id.clone(),
+        instance: super::target(),
+        device: "/dev/sdx".to_owned(),
+        state: "attached".to_owned(),
+    };
+    Volume {
+        id: id.clone(),
+        state: "in-use".to_owned(),
+        size_gib: 8,
+        zone: "eu-west-1a".to_owned(),
+        snapshot: None,
+        encrypted: true,
+        key: None,
+        created: Timestamp(0),
+        product_codes: vec![],
+        attachments: vec![here],
+        tags: Tags::new(),
     }
 }
 

@@ -40,7 +40,7 @@ async fn a_job_over_a_folder_leaves_nothing_in_it() {
     let agent = Resources::new(cloud.clone(), owner, ledger, host.clone());
 
     let (instance, volumes) = (target(), volumes_of(&target()));
-    let set = SetOf { instance: &instance, volumes: &volumes, exclude_root: false, exclude: &[] };
+    let set = SetOf { instance: &instance, volumes: &volumes, root_left_out: None, exclude: &[] };
     let set = agent.snapshot_set(&there, &set).await.unwrap();
     let ids: Vec<_> = set.iter().map(|one| one.id.clone()).collect();
     let set = agent.wait_completed(&there, &ids, MINUTES).await.unwrap();

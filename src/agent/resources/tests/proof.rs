@@ -316,3 +316,94 @@ async fn a_member_more_than_was_asked_for_is_released_by_the_next_agent_too() {
     stage.reap_all().await;
     stage.assert_clean("after the next agent's start");
 }
+
+/// A set with a member more than was asked for, whose answer was lost.
+fn extra_of_a_lost_answer(pending: i64) -> (Stage, VolumeId) {
+    let extra = VolumeId::parse("vol-0e").unwrap();
+    let faults = [(0, Fault::Lost)].into();
+    let manner = Manner { attached: Some(extra.clone()), decoys: true, faults, pending, ..Manner::default() };
+    (Stage::new(manner), extra)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_more_than_was_asked_for_is_released_although_the_answer_was_lost() {
+    let (stage, _) = extra_of_a_lost_answer(40);
+    assert!(matches!(set(&stage.agent()).await, Err(Error::Unknown { .. })));
+    assert_eq!(stage.fake.ours().len(), 3);
+    stage.reap_all().await;
+    stage.assert_clean("after the next agent's start");
+    assert_eq!(stage.fake.decoys().0, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_claim_to_be_the_member_more_neither_is_touched_and_it_is_said_aloud() {
+    let (stage, extra) = extra_of_a_lost_answer(0);
+    let agent = stage.agent();
+    set(&agent).await.unwrap_err();
+    let ours = stage.fake.of(&extra);
+    let copied = stage.fake.plant(ours.clone());
+    for _ in 0..3 {
+        let released = agent.release(JOB).await.unwrap();
+        assert_eq!((released.held, released.loud), (1, 1), "{released:#?}");
+        assert!(released.left[0].why.contains("by hand"), "{released:#?}");
+        assert_eq!(stage.fake.ours(), [ours.id.to_string()], "the other members are gone");
+        stage.clock.sleep(Duration::from_secs(3600)).await;
+    }
+    assert!(stage.fake.snapshot(&copied).is_some());
+    assert_eq!(agent.ledger.tally().await.unwrap().loud, 1);
+    // Somebody looks, and takes both away.
+    stage.fake.remove(&copied);
+    stage.fake.remove(&ours.id);
+    stage.reap_all().await;
+    stage.assert_clean("once somebody has looked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_with_all_marks_of_a_volume_of_the_instance_that_began_later_is_not_touched() {
+    let (stage, extra) = extra_of_a_lost_answer(0);
+    stage.fake.manner(|manner| manner.attached = None);
+    let agent = stage.agent();
+    set(&agent).await.unwrap_err();
+    stage.fake.manner(|manner| manner.attached = Some(extra.clone()));
+    // Whoever copies our marks has seen them first.
+    stage.clock.sleep(Duration::from_secs(2)).await;
+    let ours = stage.fake.of(&volumes_of(&target())[0]);
+    let theirs = stage.fake.plant(Snapshot { volume: extra, started: stage.clock.now(), ..ours });
+    let released = agent.release(JOB).await.unwrap();
+    assert_eq!((released.released, released.loud), (2, 1), "{released:#?}");
+    assert!(stage.fake.snapshot(&theirs).is_some());
+    stage.assert_clean("but for what is not provably ours");
+    stage.fake.remove(&theirs);
+    stage.reap_all().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_more_whose_volume_has_left_the_instance_is_not_touched() {
+    let (stage, extra) = extra_of_a_lost_answer(0);
+    set(&stage.agent()).await.unwrap_err();
+    stage.fake.manner(|manner| manner.detached = true);
+    stage.reap_all().await;
+    // What cannot be proved stays: the decision says so.
+    assert_eq!(stage.fake.ours(), [stage.fake.of(&extra).id.to_string()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_the_set_left_out_is_never_taken_for_a_member_more() {
+    for is_root in [true, false] {
+        let (stage, extra) = extra_of_a_lost_answer(0);
+        let agent = stage.agent();
+        let (instance, volumes) = (target(), volumes_of(&target()));
+        let exclude = if is_root { vec![] } else { vec![extra.clone()] };
+        let root_left_out = is_root.then_some(&extra);
+        let set = SetOf { instance: &instance, volumes: &volumes, root_left_out, exclude: &exclude };
+        agent.snapshot_set(&there(), &set).await.unwrap_err();
+        let whole = agent.ledger.intents(false).await.unwrap()[0].whole().unwrap();
+        assert_eq!((whole.instance, whole.left_out), (instance, vec![extra.clone()]));
+        stage.reap_all().await;
+        assert_eq!(
+            stage.fake.ours(),
+            [stage.fake.of(&extra).id.to_string()],
+            "somebody made it with our marks"
+        );
+    }
+}
