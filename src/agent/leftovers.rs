@@ -128,7 +128,7 @@ mod tests {
         later(LIVES + DAY).await;
         forget(&context, context.cloud.clock.now()).await;
         assert_eq!(context.ledger.jobs().await.unwrap().len(), 1);
-        later(LIVES + LIVES + 2 * DAY).await;
+        later(LIVES + LIVES + DAY + Duration::from_secs(3600)).await;
         forget(&context, context.cloud.clock.now()).await;
         forget(&context, context.cloud.clock.now()).await;
         assert!(context.ledger.jobs().await.unwrap().is_empty());
