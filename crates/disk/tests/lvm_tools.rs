@@ -121,6 +121,14 @@ fn linear_and_striped_volumes_lie_where_lvs_says() {
         let volume = groups[0].volumes.iter().find(|one| one.name == segment.volume).unwrap();
         let Mapping::Mapped(bytes) = &volume.mapping else { panic!("{}", segment.volume) };
         let stripes = segment.places.len() as u64;
+        // One segment of one stripe is what a loop device can show.
+        let alone = listed.iter().filter(|other| other.volume == segment.volume).count() == 1;
+        let place_of = |(device, first): &(String, u64)| {
+            let member = names.iter().position(|name| name == device).unwrap();
+            lvm::Run { member, start: starts[member] + first * extent, len: segment.count * extent }
+        };
+        let run = (alone && stripes == 1).then(|| place_of(&segment.places[0]));
+        assert_eq!(volume.run, run, "{}", segment.volume);
         let stripe = if stripes == 1 { segment.count * extent } else { segment.stripe };
         for offset in (0..segment.count * extent).step_by(STRIPE as usize) {
             let (chunk, within) = (offset / stripe, offset % stripe);

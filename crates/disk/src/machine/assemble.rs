@@ -231,7 +231,10 @@ impl Machine {
                             self.mount_line(line, missing(line, "no filesystem lies there"));
                         }
                         // What lies there is not readable: its own line says so.
-                        (Some(_), None) => {}
+                        (Some(_), None) if line.subvolume().is_some() => {}
+                        (Some(number), None) => {
+                            self.places.wants(found.get(number).map(|one| one.place), at.as_bytes());
+                        }
                         (None, None) => {
                             self.mount_line(line, missing(line, "on none of the given disks"));
                         }

@@ -150,6 +150,8 @@ pub struct Place {
     pub fs: Option<Arc<dyn FileSystem>>,
     /// Where it is mounted in the machine's tree.
     pub mounted: Vec<Vec<u8>>,
+    /// Where fstab mounts it, although none of our readers opens it.
+    pub wanted: Vec<Vec<u8>>,
 }
 
 impl Place {
@@ -166,6 +168,7 @@ impl Place {
             extent: None,
             fs: None,
             mounted: Vec::new(),
+            wanted: Vec::new(),
         }
     }
 }
@@ -185,6 +188,13 @@ impl Places {
     pub fn set(&mut self, place: usize, met: Met) {
         if let Some(place) = self.0.get_mut(place) {
             place.met = met;
+        }
+    }
+
+    /// Says that fstab mounts what lies at a place, which none of our readers opens.
+    pub fn wants(&mut self, place: Option<usize>, at: &[u8]) {
+        if let Some(place) = place.and_then(|place| self.0.get_mut(place)) {
+            place.wanted.push(at.to_vec());
         }
     }
 

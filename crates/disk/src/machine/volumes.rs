@@ -259,7 +259,9 @@ fn groups(found: &[Found], rounds: &Rounds, guide: &dyn Guide, places: &mut Plac
                 Place::new(Level::LogicalVolume, Some(group_place), volume.name.clone().into_bytes());
             place.detail = format!("{} bytes, {}", volume.len, volume.types.join(" and "));
             let parent = places.add(place);
-            let place = places.add(Place::new(Level::Filesystem, Some(parent), b"".to_vec()));
+            let extent = volume.run.and_then(|run| extent(run, &origin, places));
+            let place = Place::new(Level::Filesystem, Some(parent), b"".to_vec());
+            let place = places.add(Place { extent, ..place });
             let mut one = Found {
                 place,
                 path: places.path(parent),
@@ -282,6 +284,13 @@ fn groups(found: &[Found], rounds: &Rounds, guide: &dyn Guide, places: &mut Plac
         }
     }
     logical
+}
+
+/// Where a run of a physical volume lies on its disk.
+fn extent(run: lvm::Run, members: &[&Found], places: &Places) -> Option<Extent> {
+    let member = places.0.get(members.get(run.member)?.place)?.extent?;
+    let end = run.start.checked_add(run.len).filter(|end| *end <= member.len);
+    end.and(member.start.checked_add(run.start)).map(|start| Extent { start, len: run.len, ..member })
 }
 
 /// Calls `read` for each number below `count` until each has an answer, with batched fetches in between.

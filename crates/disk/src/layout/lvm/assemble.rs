@@ -155,6 +155,7 @@ fn group(
         let disk = Disk {
             shown,
             source: given.and_then(|index| volumes.get(index)).map(|(source, _)| Arc::clone(source)),
+            member: given,
             start: listed.number("pe_start").unwrap_or(0).saturating_mul(SECTOR),
             extents: listed.number("pe_count").unwrap_or(0),
         };
@@ -222,6 +223,7 @@ fn logical_volumes(group: &Section, extents: &Extents) -> Vec<LogicalVolume> {
                 id: plain(volume.text("id").unwrap_or_default()),
                 len: map::len(segments, extents),
                 types,
+                run: matches!(mapping, Mapping::Mapped(_)).then(|| map::run(segments, extents)).flatten(),
                 mapping,
             }
         })

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Mapping;
 use super::label::SECTOR;
 use super::text::{Section, Value};
+use super::{Mapping, Run};
 use crate::bytes::wide;
 use crate::source::BlockSource;
 use crate::source::pieces::{Piece, Pieces};
@@ -17,6 +17,8 @@ pub(super) struct Disk {
     pub(super) shown: String,
     /// Its bytes, if it was given.
     pub(super) source: Option<Arc<dyn BlockSource>>,
+    /// Its number in the order given, if it was given.
+    pub(super) member: Option<usize>,
     /// Its first extent, in bytes.
     pub(super) start: u64,
     /// How many extents it has.
@@ -87,6 +89,29 @@ pub(super) fn map(segments: &[&Section], extents: &Extents) -> Mapping {
         Some(whole) => Mapping::Mapped(Arc::new(whole)),
         None => Mapping::Bad("its segments leave gaps or overlap".into()),
     }
+}
+
+/// Where a volume that is mapped lies, if that is one piece of one physical volume: each segment has one stripe, which
+/// goes on where the one before it ended.
+pub(super) fn run(segments: &[&Section], extents: &Extents) -> Option<Run> {
+    let mut whole: Option<Run> = None;
+    for segment in segments {
+        let [Value::Text(name), Value::Number(first)] = segment.array("stripes") else { return None };
+        let disk = extents.disks.get(name)?;
+        let first = u64::try_from(*first).ok()?.checked_mul(extents.size)?;
+        let (member, start) = (disk.member?, disk.start.checked_add(first)?);
+        let len = segment.number("extent_count")?.checked_mul(extents.size)?;
+        whole = Some(match whole {
+            None => Run { member, start, len },
+            Some(before)
+                if before.member == member && before.start.checked_add(before.len) == Some(start) =>
+            {
+                Run { len: before.len.checked_add(len)?, ..before }
+            }
+            Some(_) => return None,
+        });
+    }
+    whole
 }
 
 fn piece(segment: &Section, extents: &Extents) -> Result<Piece, Not> {

@@ -64,6 +64,19 @@ pub struct LogicalVolume {
     pub types: Vec<String>,
     /// Its bytes, or why they cannot be had.
     pub mapping: Mapping,
+    /// Where they lie, if that is one piece of one physical volume.
+    pub run: Option<Run>,
+}
+
+/// One piece of a physical volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The number of the physical volume in the order given.
+    pub member: usize,
+    /// Its first byte, from the start of that physical volume.
+    pub start: u64,
+    /// Its length in bytes.
+    pub len: u64,
 }
 
 /// Whether a logical volume can be read.
