@@ -188,38 +188,6 @@ fn an_attached_volume_is_shared_or_copied_first_where_it_must_be_and_nothing_is_
 }
 
 #[test]
-fn what_the_kernel_reads_of_an_attached_volume_is_what_our_readers_find() {
-    if std::env::var_os("SNAPSCAN_ROOT_TESTS").is_none() {
-        eprintln!("skipped: SNAPSCAN_ROOT_TESTS is not set");
-        return;
-    }
-    let account = AccountId::parse(ACCOUNT).unwrap();
-    for (name, dirty) in
-        [("debian-ext4-gpt", false), ("unpartitioned-ext4", false), ("alpine", false), ("dirty-ext4", true)]
-    {
-        let disks = [("/dev/xvda", "vol-0a", name)];
-        let cloud = Cloud::of(&account, None, &disks);
-        let submitted = cloud.run(&["jobs", "submit", "i-0a", "--reader", "kernel"]);
-        assert_eq!(submitted.code, 0, "{}", submitted.err);
-        let agent = cloud.run(&["agent", "--until-idle"]);
-        assert_eq!(agent.code, 0, "{}", agent.err);
-        let (report, plain) = (cloud.report(), cloud.plain(&disks));
-        assert_eq!(report["header"]["run"]["method"], "attach", "{name}");
-        let coverage = report["coverage"].to_string();
-        assert_eq!(coverage.contains("JOURNAL_NOT_REPLAYED"), dirty, "{name}: {coverage}");
-        if !dirty {
-            assert!(coverage.contains("mounted by the kernel"), "{name}: {coverage}");
-            assert!(plain["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{name}");
-            assert_eq!(report["findings"], plain["findings"], "{name}");
-            for field in ["system", "architecture", "hostname", "machine_id", "kernels", "target"] {
-                assert_eq!(report["header"][field], plain["header"][field], "{name}: {field}");
-            }
-        }
-        cloud.assert_nothing_left();
-    }
-}
-
-#[test]
 fn a_word_that_is_neither_id_nor_path_is_refused_with_both_ways_to_write_it() {
     let cloud = Cloud::new(&[("/dev/xvda", "vol-0a", "alpine")]);
     let submitted = cloud.run(&["jobs", "submit", "i-nope"]);

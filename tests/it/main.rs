@@ -13,6 +13,7 @@ mod errors;
 mod formats;
 mod hostile;
 mod hostile_agent;
+mod kernel;
 mod looking;
 mod lvm;
 mod machine;

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use snapscan_disk::MachinePath;
 use snapscan_disk::fs::kernel::KernelFs;
 use snapscan_disk::machine::{Disk, Machine};
 use snapscan_disk::source::file::FileSource;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         a_clean_filesystem_reads_as_with_our_readers(&clean, kind);
         a_dirty_filesystem_is_mounted_without_its_journal_and_says_so(&dirty, kind);
         a_device_is_read_only_once_it_is_open(&clean);
+        another_filesystem_is_mounted_below_where_no_link_leads(&clean, &dirty, kind);
     }
     assert!(tried > 0, "no filesystem was tried");
     what_is_no_filesystem_is_an_error_in_words();
@@ -76,6 +78,7 @@ fn images(folder: &Path, make: &str) -> (PathBuf, PathBuf) {
     fs::write(at.join("usr/lib/os-release"), "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian 12\"\n")
         .unwrap();
     symlink("../usr/lib/os-release", at.join("etc/os-release")).unwrap();
+    symlink("/", at.join("etc/out")).unwrap();
     fs::write(at.join("etc/hostname"), "mounted\n").unwrap();
     let package = |n| {
         format!(
@@ -149,6 +152,38 @@ fn a_dirty_filesystem_is_mounted_without_its_journal_and_says_so(image: &Path, k
     drop(mounted);
     assert!(fs::read(image).unwrap() == before, "{}: the image has changed", kind.name());
     println!("{}: dirty, not replayed, not written to", kind.name());
+}
+
+fn another_filesystem_is_mounted_below_where_no_link_leads(clean: &Path, dirty: &Path, kind: Kind) {
+    let (root, other) = (File::open(clean).unwrap(), File::open(dirty).unwrap());
+    let part = |volume| Part { volume, offset: OFFSET, len: LEN, kind };
+    let mut mounted = mount::mount(&Program::this(), &part(root.as_fd())).unwrap();
+    let below = |mounted: &mut Mounted, at: &str| mounted.below(&part(root.as_fd()), at.as_bytes());
+    // The link leads to a file, the next one out of the tree; the last folder is not there.
+    for at in ["/etc/os-release", "/etc/out", "/etc/out/tmp", "/../../tmp/x", "/srv"] {
+        let error = below(&mut mounted, at).unwrap_err();
+        assert!(error.starts_with("the folder to mount it on: "), "{at}: {error}");
+    }
+    let not_there = Part { offset: 1 << 40, ..part(other.as_fd()) };
+    assert!(mounted.below(&not_there, b"/usr/lib").is_err());
+    assert_eq!(below(&mut mounted, "/usr/lib"), Ok(false), "{}", kind.name());
+    // Beneath what was mounted below the root already.
+    assert_eq!(below(&mut mounted, "/usr/lib/var/lib"), Ok(false), "{}", kind.name());
+    assert_eq!(mounted.below(&part(other.as_fd()), b"/etc"), Ok(true), "{}", kind.name());
+    assert!(mounted.is_there().unwrap());
+    let fs = Arc::new(KernelFs::new(mounted.folder.try_clone().unwrap()).unwrap());
+    let machine = Machine::of_filesystem(fs, b"disk".to_vec());
+    let tree = machine.tree.as_ref().unwrap();
+    for (path, is_there) in [
+        ("/usr/lib/usr/lib/os-release", true),
+        ("/usr/lib/os-release", false),
+        ("/usr/lib/var/lib/usr/lib/os-release", true),
+        ("/var/lib/dpkg/status", true),
+    ] {
+        let found = tree.read(&MachinePath::from(path), 10).unwrap();
+        assert_eq!(found.is_some(), is_there, "{}: {path}", kind.name());
+    }
+    println!("{}: mounted below, twice", kind.name());
 }
 
 fn a_device_is_read_only_once_it_is_open(image: &Path) {

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use snapscan_disk::fs::State;
-use snapscan_disk::machine::{Extent, Level, Machine, Met, Place, Tree};
+use snapscan_disk::machine::{Machine, Met, Tree};
 use snapscan_inventory::{Outcome, Profile};
 use snapscan_schema::{Finding, Header, Read, Report, Run, SCHEMA_VERSION, Text, purl};
 
 use super::course::Course;
 use super::cover;
+use super::mountable::mountable;
 use super::open::Source;
 use crate::Error;
-use crate::parent::mount::Kind;
 use crate::wire::fit;
-use crate::wire::record::{Mountable, Part, Piece, Stage};
+use crate::wire::record::{Mountable, Stage};
 
 /// Reads and reports, with the threads of rayon's current pool. The header's tool, time and paths are the caller's to
 /// fill in; the report is sealed, and fits onto the wire.
@@ -73,39 +73,6 @@ pub(crate) fn read(
     report.seal();
     fit::fit(&mut report);
     Ok((report, mountable))
-}
-
-/// The filesystems of the kinds that the kernel may be asked to mount.
-fn mountable(machine: &Machine) -> Vec<Mountable> {
-    let one = |place: &Place| {
-        let kind = Kind::of(std::str::from_utf8(&place.name).ok()?)?;
-        let is_root = place.mounted.iter().any(|at| at == b"/");
-        let part = match &place.fs {
-            None => Part::Unread,
-            Some(_) if is_root && machine.has_system => Part::Root,
-            Some(_) if is_root => Part::Unmarked,
-            Some(_) if place.mounted.is_empty() => Part::Apart,
-            Some(_) => Part::Mounted,
-        };
-        Some(Mountable { kind, part, at: place.extent.and_then(|extent| piece(machine, place, extent)) })
-    };
-    let filesystems = machine.places.0.iter().filter(|place| place.level == Level::Filesystem);
-    filesystems.filter_map(one).take(fit::LINES).collect()
-}
-
-fn piece(machine: &Machine, place: &Place, extent: Extent) -> Option<Piece> {
-    let holder = place.parent.and_then(|parent| machine.places.0.get(parent));
-    let partition = holder.filter(|holder| holder.level == Level::Partition);
-    let number = |holder: &Place| std::str::from_utf8(&holder.name).ok()?.parse().ok();
-    Some(Piece {
-        volume: u32::try_from(extent.disk).ok()?,
-        partition: match partition {
-            Some(holder) => Some(number(holder)?),
-            None => None,
-        },
-        start: extent.start,
-        len: Some(extent.len).filter(|len| *len > 0)?,
-    })
 }
 
 /// Walks each filesystem that is no part of the machine's tree as a tree of its own, by its place.

@@ -14,6 +14,7 @@ mod inspect;
 mod landlock;
 mod limits;
 mod look;
+mod mountable;
 mod open;
 pub(crate) mod plan;
 pub(crate) mod report;

@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 
+use snapscan_disk::limits::{NAME_BYTES, PATH_BYTES};
 use snapscan_schema::{Coverage, Finding, Header, Level, Read};
 
 use super::fit;
 use super::frame::Broken;
 use super::line::{Growing, Line};
 use super::mirror;
-use super::record::{Failure, Mountable, Record, Stage};
+use super::record::{self, Failure, Mountable, Record, Stage};
 use super::request::Place;
 
 /// Records of one child, all kinds together.
@@ -17,7 +18,7 @@ pub const RECORDS: u64 = 20_000_000;
 /// Problems of one look.
 pub const PROBLEMS: usize = 10_000;
 /// Bytes of a place's name and of a part's.
-const PLACE: (usize, usize) = (8 << 10, 64);
+const PLACE: (usize, usize) = (record::PLACE, 64);
 /// Bytes of the name of an architecture.
 const ARCHITECTURE: usize = 256;
 /// Threads of a reader.
@@ -261,6 +262,15 @@ impl Check {
                 return Err("a filesystem that lies nowhere".into());
             }
         }
+        if one.place.len() > record::PLACE {
+            return Err("a filesystem at a place whose name is too long".into());
+        }
+        if one.point.as_ref().is_some_and(|point| !is_point(point)) {
+            return Err("a mount point that is none".into());
+        }
+        if !self.is_of_this_job(&one.volume, volumes) {
+            return Err(Lie(format!("a filesystem of another job: {}", one.volume.escape_ascii())));
+        }
         self.told.mountable.push(one);
         Ok(())
     }
@@ -282,15 +292,18 @@ impl Check {
     fn of_this_job(&self, evidence: &mirror::Evidence) -> Result<(), Lie> {
         let Asking::Report(volumes) = &self.asking else { return Err("evidence".into()) };
         let on = evidence.volume.as_bytes();
+        match self.is_of_this_job(on, volumes) {
+            true => Ok(()),
+            false => Err(Lie(format!("evidence on a volume of another job: {}", on.escape_ascii()))),
+        }
+    }
+
+    fn is_of_this_job(&self, on: &[u8], volumes: &[Vec<u8>]) -> bool {
         let is_on = |known: &Vec<u8>| {
             on.strip_prefix(known.as_slice())
                 .is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
         };
-        if volumes.iter().any(is_on) || self.groups.contains(on) || self.groups.iter().any(is_on) {
-            Ok(())
-        } else {
-            Err(Lie(format!("evidence on a volume of another job: {}", on.escape_ascii())))
-        }
+        volumes.iter().any(is_on) || self.groups.contains(on) || self.groups.iter().any(is_on)
     }
 
     fn done(&mut self) -> Result<Said, Lie> {
@@ -302,6 +315,15 @@ impl Check {
         }
         Ok(Said::Done)
     }
+}
+
+/// True for an absolute path of names only, as long as the kernel takes: `/`, `/var/lib`.
+fn is_point(point: &[u8]) -> bool {
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && name.len() <= NAME_BYTES;
+    let names = point.strip_prefix(b"/");
+    point.len() < PATH_BYTES
+        && !point.contains(&0)
+        && names.is_some_and(|names| names.is_empty() || names.split(|byte| *byte == b'/').all(is_name))
 }
 
 fn entered(place: Place) -> Result<Said, Lie> {

@@ -59,23 +59,32 @@ pub enum Record {
 }
 
 /// A filesystem of a kind that the kernel may be asked to mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mountable {
     /// What it is.
     pub kind: Kind,
     /// What it is to the machine.
     pub part: Part,
+    /// Its line of coverage, by the names of those above it and its own: `disk.img/2/ext4`, `vg0/root/xfs`.
+    pub place: Vec<u8>,
+    /// The volume or volume group that evidence gives for what lies on it.
+    pub volume: Vec<u8>,
     /// Where it lies, if that is one piece of one volume.
     pub at: Option<Piece>,
+    /// Where the machine mounts it first: an absolute path without links, `/` for the root.
+    pub point: Option<Vec<u8>>,
 }
+
+/// Bytes of the names of a place.
+pub const PLACE: usize = 8 << 10;
+/// Filesystems of one machine that are mounted: each has a loop device meanwhile.
+pub const MOUNTED: usize = 64;
 
 /// One piece of one volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
     /// The number of the volume in the order asked.
     pub volume: u32,
-    /// The number of the partition; none if it begins with the volume.
-    pub partition: Option<u32>,
     /// Its first byte.
     pub start: u64,
     /// Its length in bytes.
@@ -87,11 +96,13 @@ pub struct Piece {
 pub enum Part {
     /// Its root.
     Root,
+    /// A folder of it is the root: a deployment of ostree.
+    Deployed,
     /// The best root that our readers can open, without the marks of a system.
     Unmarked,
     /// Another one that it mounts.
     Mounted,
-    /// Our readers cannot open it.
+    /// Our readers cannot open it; it may have a mount point nevertheless.
     Unread,
     /// It is no part of the machine.
     Apart,

@@ -165,12 +165,29 @@ fn texts_longer_than_their_bounds_are_lies() {
 
 #[test]
 fn a_filesystem_that_lies_nowhere_or_on_another_jobs_volume_is_a_lie() {
-    let told = |volume, start, len| {
-        let at = Some(Piece { volume, partition: Some(2), start, len });
-        after_lines(Record::Mountable(Mountable { kind: Mounts::Ext4, part: Part::Root, at })).is_ok()
+    let one = || Mountable {
+        kind: Mounts::Ext4,
+        part: Part::Root,
+        place: b"b.img/2/ext4".to_vec(),
+        volume: b"b.img".to_vec(),
+        at: Some(Piece { volume: 0, start: 1 << 20, len: 1 << 20 }),
+        point: Some(b"/".to_vec()),
     };
+    let is_believed = |one| after_lines(Record::Mountable(one)).is_ok();
+    let told =
+        |volume, start, len| is_believed(Mountable { at: Some(Piece { volume, start, len }), ..one() });
     assert!(told(0, 1 << 20, 1 << 20));
     assert!(!told(u32::MAX, 0, 1));
     assert!(!told(0, 1 << 20, 0));
     assert!(!told(0, u64::MAX, 1));
+    assert!(!is_believed(Mountable { volume: b"c.img".to_vec(), ..one() }));
+    assert!(!is_believed(Mountable { place: vec![b'x'; (8 << 10) + 1], ..one() }));
+    let at = |point: &[u8]| is_believed(Mountable { point: Some(point.to_vec()), ..one() });
+    for point in ["/", "/var", "/srv/with space", "/a/.../b"] {
+        assert!(at(point.as_bytes()), "{point}");
+    }
+    for point in ["", "var", "/var/", "//", "/../etc", "/var/./x", "/a//b", "/a\0b"] {
+        assert!(!at(point.as_bytes()), "{point:?}");
+    }
+    assert!(!at(&[b"/".as_slice(), &[b'x'; 256]].concat()) && !at("/x".repeat(2048).as_bytes()));
 }
