@@ -128,7 +128,7 @@ impl Context {
 }
 
 /// The same cloud, asked no faster than leaves the customer most of its quotas.
-fn paced(cloud: &Cloud, config: &Config) -> Cloud {
+pub(crate) fn paced(cloud: &Cloud, config: &Config) -> Cloud {
     let shares = Shares { scanners: config.agent.scanners, ..Shares::default() };
     Cloud { service: Arc::new(Paced::new(cloud, shares)), clock: cloud.clock }
 }

@@ -46,7 +46,8 @@ pub(crate) struct Direct {
 
 struct Inner {
     cloud: Cloud,
-    scope: Scope,
+    /// In whose name each of the snapshots is read.
+    scopes: Vec<Scope>,
     snapshots: Vec<Listing>,
     patience: Patience,
     permits: Semaphore,
@@ -70,19 +71,19 @@ pub(crate) struct Calls {
 }
 
 impl Direct {
-    /// The blocks of these snapshots, numbered in their order, fetched in the name of `scope` on the runtime that this
-    /// is called on. Ends with `stop`; pays from `purse`.
+    /// The blocks of these snapshots, numbered in their order, each fetched in the name of its scope on the runtime that
+    /// this is called on. Ends with `stop`; pays from `purse`.
     pub(crate) fn new(
         cloud: Cloud,
-        scope: Scope,
-        snapshots: Vec<SnapshotId>,
+        snapshots: Vec<(Scope, SnapshotId)>,
         purse: Arc<Purse>,
         stop: CancellationToken,
     ) -> Self {
         let patience = Patience::new(cloud.clock, snapshots.len());
+        let (scopes, snapshots): (Vec<_>, Vec<_>) = snapshots.into_iter().unzip();
         let inner = Inner {
             cloud,
-            scope,
+            scopes,
             snapshots: snapshots.into_iter().map(Listing::new).collect(),
             patience,
             permits: Semaphore::new(AT_ONCE),
@@ -181,7 +182,7 @@ impl Inner {
                 async {
                     self.purse.pay_get().await?;
                     self.gets.fetch_add(1, Ordering::Relaxed);
-                    self.cloud.ask(&self.scope, request).await
+                    self.cloud.ask(&self.scopes[volume], request).await
                 }
             });
             match block.await {
@@ -206,7 +207,7 @@ impl Inner {
 
     /// Where a block lies: the page around it is listed if nobody did so yet.
     async fn place(&self, volume: usize, index: u64) -> Result<Place, Error> {
-        let now = self.cloud.clock.now();
+        let (now, scope) = (self.cloud.clock.now(), &self.scopes[volume]);
         self.snapshots[volume]
             .place(index, now, |request| {
                 self.patience.ask(volume, move || {
@@ -214,7 +215,7 @@ impl Inner {
                     async {
                         self.purse.pay_list().await?;
                         self.lists.fetch_add(1, Ordering::Relaxed);
-                        self.cloud.ask(&self.scope, request).await
+                        self.cloud.ask(scope, request).await
                     }
                 })
             })

@@ -149,6 +149,11 @@ impl World {
         configured(self.folder.path())
     }
 
+    /// The cloud itself, with nothing around it.
+    pub(crate) fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
     /// An agent.
     pub(crate) async fn agent(&self) -> Arc<Context> {
         self.agent_with(self.config(), Arc::new(Canned::default()), Box::new(|_| None)).await

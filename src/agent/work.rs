@@ -146,6 +146,8 @@ pub(crate) struct ServedDisk {
     pub(crate) name: String,
     /// The snapshot.
     pub(crate) snapshot: SnapshotId,
+    /// True if somebody else made it: then a session for it alone reads it.
+    pub(crate) borrowed: bool,
     /// The volume's size in bytes.
     pub(crate) bytes: u64,
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The examination: host first, then cloud, then sinks; what one step cannot find out the next ones do without.
 
-use snapscan_cloud::{Cloud, Purpose, Scope};
+use snapscan_cloud::host::HostFacts;
+use snapscan_cloud::{Clock, Cloud};
 
-use super::{Check, State, cloud, host, qualys, settings};
+use super::{Check, State, cloud, held, host, qualys, settings};
 use crate::agent::context;
 use crate::config::effective::CloudChoice;
 use crate::config::{Config, Origins};
@@ -13,12 +14,15 @@ use crate::secret::Vault;
 pub(crate) async fn examine(config: &Config, origins: &Origins) -> Vec<Check> {
     let mut checks = host::checks(config);
     let reached = match reach(config, &mut checks).await {
-        Some((cloud, scope)) => {
-            checks.extend(cloud::checks(&cloud, &scope, config).await);
+        Some((cloud, host)) => {
+            let scope = context::own(&host, "");
+            checks.extend(cloud::checks(&cloud, &scope, &host, config).await);
             Some((cloud, scope))
         }
         None => None,
     };
+    let clock = reached.as_ref().map_or_else(Clock::real, |(cloud, _)| cloud.clock);
+    checks.push(held::check(config, clock.now()).await);
     let vault = Vault::here(reached.clone());
     checks.extend(settings::checks(config, origins, &vault).await);
     checks.extend(qualys::checks(config, reached.as_ref()).await);
@@ -26,7 +30,7 @@ pub(crate) async fn examine(config: &Config, origins: &Origins) -> Vec<Check> {
 }
 
 /// The cloud, if it can be reached without making one.
-async fn reach(config: &Config, checks: &mut Vec<Check>) -> Option<(Cloud, Scope)> {
+async fn reach(config: &Config, checks: &mut Vec<Check>) -> Option<(Cloud, HostFacts)> {
     if let CloudChoice::Local { folder } = &config.cloud
         && !folder.is_dir()
     {
@@ -35,7 +39,8 @@ async fn reach(config: &Config, checks: &mut Vec<Check>) -> Option<(Cloud, Scope
         return None;
     }
     let opened = async {
-        let cloud = context::open_cloud(config).await?;
+        // At the rates of an agent: the quotas are the customer's here too.
+        let cloud = context::paced(&context::open_cloud(config).await?, config);
         let host = context::host(&cloud).await?;
         Ok::<_, crate::error::Failure>((cloud, host))
     };
@@ -44,13 +49,7 @@ async fn reach(config: &Config, checks: &mut Vec<Check>) -> Option<(Cloud, Scope
             let detail =
                 format!("{} in {}, account {}, {}", host.instance, host.zone, host.account, host.kind);
             checks.push(Check::new("cloud", "this host", State::Good, detail));
-            let scope = Scope {
-                account: host.account,
-                region: host.region,
-                purpose: Purpose::Scanner,
-                job: String::new(),
-            };
-            Some((cloud, scope))
+            Some((cloud, host))
         }
         Err(failure) => {
             checks.push(Check::new(

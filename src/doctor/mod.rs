@@ -5,13 +5,19 @@
 //! |---|---|
 //! | [`settings`] | each setting with its origin, and whether each secret is there |
 //! | [`host`] | the state folder, the barriers of the sandbox, devices |
-//! | [`cloud`] | queue, outbox, table, and what each session may do |
+//! | [`cloud`] | clock, queue, outbox, table, the scanner's own role, and which sessions open |
+//! | [`permissions`] | what each session may do |
+//! | [`probe`] | how that is asked |
+//! | [`held`] | what the ledger says is held |
 //! | [`qualys`] | where findings go |
 //! | [`show`] | how all this is told |
 
 mod cloud;
 mod examine;
+mod held;
 mod host;
+mod permissions;
+mod probe;
 mod qualys;
 mod settings;
 pub(crate) mod show;

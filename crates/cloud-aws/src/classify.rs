@@ -69,6 +69,18 @@ fn cut(said: &str) -> String {
     said.chars().take(MOST_WORDS).collect()
 }
 
+/// What an error says, and what it says of its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        said.push_str(": ");
+        said.push_str(&one.to_string());
+        cause = one.source();
+    }
+    cut(&said)
+}
+
 /// An answer that lacks what it must have.
 pub(crate) fn missing(action: &str, what: &str) -> Error {
     Error::of(action, "MalformedAnswer", format!("the answer has no {what}"))

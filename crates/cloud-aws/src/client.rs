@@ -9,8 +9,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
-use snapscan_cloud::{AccountId, Clock, Error, Purpose, Region, Scope};
+use snapscan_cloud::{AccountId, Clock, Error, Purpose, Region, Scope, SnapshotId};
 
+use crate::metadata::Metadata;
 use crate::{classify, policy};
 
 /// A session of a target account is renewed when it is this old: role chaining allows an hour.
@@ -54,11 +55,15 @@ pub struct Settings {
     pub roles: BTreeMap<AccountId, Role>,
 }
 
+/// What tells one session from another: account, purpose, job, and the snapshot that a [`Purpose::Borrow`] is for.
+type Session = (AccountId, Purpose, String, Option<SnapshotId>);
+
 /// AWS.
 pub struct Aws {
     pub(crate) settings: Settings,
+    pub(crate) metadata: Metadata,
     base: SdkConfig,
-    sessions: Mutex<BTreeMap<(AccountId, Purpose, String), (Instant, Credentials)>>,
+    sessions: Mutex<BTreeMap<Session, (Instant, Credentials)>>,
 }
 
 impl Aws {
@@ -76,7 +81,8 @@ impl Aws {
         if let Some(endpoint) = &settings.endpoint {
             loader = loader.endpoint_url(endpoint);
         }
-        Self { settings, base: loader.load().await, sessions: Mutex::default() }
+        let metadata = Metadata::new(None);
+        Self { settings, metadata, base: loader.load().await, sessions: Mutex::default() }
     }
 
     /// The scanner's own credentials in the scanner's own region.
@@ -89,16 +95,29 @@ impl Aws {
     /// # Errors
     /// What assuming the role met; `AccessDenied` for an account that is not configured.
     pub(crate) async fn session(&self, scope: &Scope) -> Result<SdkConfig, Error> {
+        self.session_on(scope, None).await
+    }
+
+    /// The same, of a session that may read this snapshot, where the scope is for one that is not ours.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) async fn session_on(
+        &self,
+        scope: &Scope,
+        snapshot: Option<&SnapshotId>,
+    ) -> Result<SdkConfig, Error> {
         let region = aws_config::Region::new(scope.region.to_string());
         if scope.account == self.settings.account {
             return Ok(self.base.to_builder().region(region).build());
         }
-        let key = (scope.account.clone(), scope.purpose, scope.job.clone());
+        let borrowed = snapshot.filter(|_| scope.purpose == Purpose::Borrow);
+        let key = (scope.account.clone(), scope.purpose, scope.job.clone(), borrowed.cloned());
         let known = self.sessions().get(&key).filter(|(since, _)| since.elapsed() < RENEW_AFTER).cloned();
         let credentials = match known {
             Some((_, credentials)) => credentials,
             None => {
-                let fresh = self.assume(scope, true).await?;
+                let fresh = self.assume(scope, borrowed, true).await?;
                 let mut sessions = self.sessions();
                 sessions.retain(|_, (since, _)| since.elapsed() < RENEW_AFTER);
                 if sessions.len() >= MOST_SESSIONS {
@@ -116,7 +135,12 @@ impl Aws {
     ///
     /// # Errors
     /// What STS answers; `AccessDenied` for an account that is not configured.
-    pub(crate) async fn assume(&self, scope: &Scope, with_external_id: bool) -> Result<Credentials, Error> {
+    pub(crate) async fn assume(
+        &self,
+        scope: &Scope,
+        borrowed: Option<&SnapshotId>,
+        with_external_id: bool,
+    ) -> Result<Credentials, Error> {
         let action = "sts:AssumeRole";
         let denied = || {
             let said = format!("account {} is not among those that are configured", scope.account);
@@ -130,9 +154,8 @@ impl Aws {
             .role_arn(format!("arn:aws:iam::{}:role/{}", scope.account, role.name))
             .role_session_name(session_name(&scope.job))
             .duration_seconds(3_600);
-        if let Some(policy) =
-            policy::session(scope.purpose, &self.settings.deployment, &self.settings.account)
-        {
+        let ours = policy::Ours { deployment: &self.settings.deployment, account: &self.settings.account };
+        if let Some(policy) = policy::session(scope, &ours, borrowed) {
             request = request.policy(policy);
         }
         if with_external_id {
@@ -149,9 +172,7 @@ impl Aws {
         ))
     }
 
-    fn sessions(
-        &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<(AccountId, Purpose, String), (Instant, Credentials)>> {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<Session, (Instant, Credentials)>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ impl Aws {
         request: ListSnapshotBlocks,
     ) -> Result<BlockPage, Error> {
         let action = "ebs:ListSnapshotBlocks";
-        let client = aws_sdk_ebs::Client::new(&self.session(scope).await?);
+        let client = aws_sdk_ebs::Client::new(&self.session_on(scope, Some(&request.snapshot)).await?);
         let most = i32::try_from(request.most.clamp(100, 10_000)).unwrap_or(10_000);
         let mut ask = client.list_snapshot_blocks().snapshot_id(request.snapshot.as_str()).max_results(most);
         ask = match request.token {
@@ -40,7 +40,7 @@ impl Aws {
         let index = i32::try_from(request.index);
         let index = index
             .map_err(|_| Error::of(action, "ValidationException/INVALID_BLOCK", request.index.to_string()))?;
-        let client = aws_sdk_ebs::Client::new(&self.session(scope).await?);
+        let client = aws_sdk_ebs::Client::new(&self.session_on(scope, Some(&request.snapshot)).await?);
         let ask = client.get_snapshot_block().snapshot_id(request.snapshot.as_str());
         let block = ask.block_index(index).block_token(request.token).send().await;
         let block = block.map_err(|error| classify::ebs(action, &error))?;

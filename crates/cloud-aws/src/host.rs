@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scanner's own host, by its metadata service (IMDSv2), and its Auto Scaling group.
 
-use aws_config::imds;
-use aws_config::imds::client::error::ImdsError;
 use serde_json::Value;
 use snapscan_cloud::host::{HostFacts, Notice, Protect};
 use snapscan_cloud::{AccountId, Error, InstanceId, Region, Timestamp};
@@ -21,8 +19,11 @@ const LIFECYCLE: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
 impl Aws {
     pub(crate) async fn describe_host(&self) -> Result<HostFacts, Error> {
         let action = "imds:Describe";
-        let document =
-            get(action, IDENTITY).await?.ok_or_else(|| classify::missing(action, "identity document"))?;
+        let document = self
+            .metadata
+            .get(action, IDENTITY)
+            .await?
+            .ok_or_else(|| classify::missing(action, "identity document"))?;
         let document: Value = serde_json::from_str(&document).map_err(|error| {
             Error::of(action, "MalformedAnswer", format!("the identity document: {error}"))
         })?;
@@ -34,16 +35,19 @@ impl Aws {
             zone: text("availabilityZone"),
             instance: InstanceId::parse(&text("instanceId")).ok_or_else(|| missing("instance"))?,
             kind: text("instanceType"),
-            group: get(action, GROUP).await?,
+            group: self.metadata.get(action, GROUP).await?,
             devices: self.settings.devices.clone(),
         })
     }
 
     pub(crate) async fn watch_host(&self) -> Result<Notice, Error> {
         let action = "imds:Watch";
-        let interruption = get(action, SPOT).await?.and_then(|said| time_of(&said));
-        let terminating =
-            get(action, LIFECYCLE).await?.is_some_and(|state| state.trim().starts_with("Terminated"));
+        let interruption = self.metadata.get(action, SPOT).await?.and_then(|said| time_of(&said));
+        let terminating = self
+            .metadata
+            .get(action, LIFECYCLE)
+            .await?
+            .is_some_and(|state| state.trim().starts_with("Terminated"));
         Ok(Notice { interruption, terminating })
     }
 
@@ -53,17 +57,6 @@ impl Aws {
         let answer =
             ask.instance_ids(request.instance.as_str()).protected_from_scale_in(request.protect).send().await;
         answer.map(drop).map_err(|error| classify::error("autoscaling:SetInstanceProtection", false, &error))
-    }
-}
-
-/// The text at a path; none where the service has nothing there.
-async fn get(action: &str, path: &str) -> Result<Option<String>, Error> {
-    match imds::Client::builder().build().get(path).await {
-        Ok(text) => Ok(Some(text.into())),
-        Err(ImdsError::ErrorResponse(error)) if error.response().status().as_u16() == 404 => Ok(None),
-        Err(error) => {
-            Err(Error::of(action, "Unreachable", format!("the metadata service at {path}: {error}")))
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `policy` | what may a session of a purpose do at most? |
 //! | `classify` | what does an error of the SDK mean? |
 //! | `service` | which function makes which call? |
+//! | `metadata` | how is the metadata service asked (IMDSv2)? |
 //! | `ec2`, `ebs`, `keys`, `queue`, `outbox`, `table`, `secrets`, `host` | one service each |
 //!
 //! One retry layer: the SDK's is off, whoever asks decides. Every attempt has a time limit, since the SDK has none of its
@@ -25,6 +26,8 @@ mod ec2;
 mod host;
 #[cfg(feature = "sdk")]
 mod keys;
+#[cfg(feature = "sdk")]
+mod metadata;
 #[cfg(feature = "sdk")]
 mod outbox;
 #[cfg(feature = "sdk")]

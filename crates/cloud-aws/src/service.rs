@@ -8,7 +8,7 @@ use crate::Aws;
 #[async_trait::async_trait]
 impl Service for Aws {
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, Error> {
-        let action = call.action();
+        let action = call.permission();
         // Session policies say the same; here it costs nothing and holds for the scanner's own account, too.
         if !action.purposes().contains(&scope.purpose) {
             let said = format!("a session for {:?} may not do this", scope.purpose);
@@ -59,6 +59,7 @@ impl Service for Aws {
             Call::Describe(_) => Answer::Describe(self.describe_host().await?),
             Call::Watch(_) => Answer::Watch(self.watch_host().await?),
             Call::Protect(r) => Answer::Protect(self.protect(r).await?),
+            Call::DryRun(r) => Answer::DryRun(self.dry_run(scope, r).await?),
         })
     }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Purpose;
+use crate::dry_run::DryRun;
 use crate::ebs::{Block, BlockPage, GetSnapshotBlock, ListSnapshotBlocks};
 use crate::ec2::{
     AttachVolume, CopySnapshot, CreateSnapshot, CreateSnapshots, CreateVolume, DeleteSnapshot, DeleteVolume,
@@ -122,9 +123,9 @@ calls! {
     /// Deletes a volume of ours.
     DeleteVolume -> (), "ec2:DeleteVolume", true, [Release];
     /// Which blocks a snapshot has.
-    ListSnapshotBlocks -> BlockPage, "ebs:ListSnapshotBlocks", false, [Read];
+    ListSnapshotBlocks -> BlockPage, "ebs:ListSnapshotBlocks", false, [Read, Borrow];
     /// One block of a snapshot.
-    GetSnapshotBlock -> Block, "ebs:GetSnapshotBlock", false, [Read];
+    GetSnapshotBlock -> Block, "ebs:GetSnapshotBlock", false, [Read, Borrow];
     /// Whose credentials these are.
     WhoAmI -> Caller, "sts:GetCallerIdentity", false, [Scanner, Create, Read, Release, Share];
     /// Waits for messages.
@@ -163,4 +164,16 @@ calls! {
     Watch -> Notice, "imds:Watch", false, [Scanner];
     /// Keeps the group from taking this instance away, or allows it again.
     Protect -> (), "autoscaling:SetInstanceProtection", false, [Scanner];
+    /// Whether something may be done; the purposes of what would be done decide.
+    DryRun -> (), "ec2:DryRun", false, [Create, Release, Share];
+}
+
+impl Call {
+    /// What has to be permitted, and whose rate it counts against: for a dry run what would be done.
+    pub fn permission(&self) -> Action {
+        match self {
+            Call::DryRun(dry) => dry.of(),
+            call => call.action(),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::AccountId;
+use crate::{AccountId, Timestamp};
 
 /// Asks whose credentials sign. With a scope of a target account this assumes its role first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,4 +19,6 @@ pub struct Caller {
     pub account: AccountId,
     /// The role or user, as AWS names it.
     pub arn: String,
+    /// What the service's clock showed when it answered (the `Date` of the answer), if it said so.
+    pub date: Option<Timestamp>,
 }

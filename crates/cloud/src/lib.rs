@@ -18,6 +18,7 @@
 //! | [`service`] | how is a call made? |
 //! | [`error`] | what went wrong, and what does that mean for whoever asked? |
 //! | [`ids`], [`clock`] | what is a thing called, and what time is it? |
+//! | [`dry_run`] | may a session do something, asked without doing it? |
 //! | [`owned`] | what is ours? The only place that says so |
 //! | [`local`] | a folder as a cloud |
 //! | [`remote`] | a cloud in another process |
@@ -29,6 +30,7 @@
 pub mod call;
 pub mod clock;
 pub mod conformance;
+pub mod dry_run;
 pub mod ebs;
 pub mod ec2;
 pub mod error;

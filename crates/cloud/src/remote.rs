@@ -26,7 +26,7 @@ use crate::{Answer, Call, Clock, Cloud, Error, Scope, Service};
 /// Bytes of a frame at most: a block has half a MiB, a report may have some.
 const FRAME: usize = 64 << 20;
 /// The form of the frames.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a server says first.
 #[derive(Debug, Serialize, Deserialize)]

@@ -21,6 +21,8 @@ pub enum Purpose {
     Release,
     /// Shares a snapshot of ours with the service account.
     Share,
+    /// Reads blocks of one snapshot that somebody else made and keeps.
+    Borrow,
 }
 
 /// In whose name, where, and what for a call is made.

@@ -157,11 +157,11 @@ fn rig_with(fake: Fake, microdollars: u64) -> Rig {
         job: "job-1".to_owned(),
     };
     let stop = CancellationToken::new();
-    let snapshots = vec![SnapshotId::parse("snap-0123456789abcdef0").unwrap()];
+    let snapshots = vec![(scope, SnapshotId::parse("snap-0123456789abcdef0").unwrap())];
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(folder.path(), Opening::Agent).unwrap();
     let purse = Arc::new(purse_of(&ledger, fake.clock, microdollars));
-    let direct = Direct::new(cloud, scope, snapshots, Arc::clone(&purse), stop.clone());
+    let direct = Direct::new(cloud, snapshots, Arc::clone(&purse), stop.clone());
     Rig { fake, direct, stop, purse, ledger, folder }
 }
 

@@ -115,9 +115,9 @@ async fn direct(
     let ceiling = context.config.limits.microdollars_a_day;
     let budget = Allowance { account, what: MONEY, ceiling };
     let purse = Arc::new(Purse::new(&context.ledger, context.cloud.clock, budget, &context.config.prices));
-    let snapshots = disks.iter().map(|disk| disk.snapshot.clone()).collect();
-    let (scope, stop) = (place.scope(Purpose::Read), look.cancel.clone());
-    let direct = Direct::new(context.cloud.clone(), scope, snapshots, Arc::clone(&purse), stop);
+    let session = |disk: &ServedDisk| if disk.borrowed { Purpose::Borrow } else { Purpose::Read };
+    let snapshots = disks.iter().map(|disk| (place.scope(session(disk)), disk.snapshot.clone())).collect();
+    let direct = Direct::new(context.cloud.clone(), snapshots, Arc::clone(&purse), look.cancel.clone());
     let opened = match purse.is_empty().await {
         Ok(false) => direct.open().await.map(|_| ()).map_err(|error| Stop::call(doing, &error)),
         Ok(true) => {

@@ -314,7 +314,69 @@ async fn an_agent_that_is_asked_to_stop_sends_back_what_it_has_no_time_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spot_notice_stops_the_agent() {
+async fn a_spot_notice_drains_the_agent_and_nothing_is_lost() {
+    let world = World::new();
+    let mut config = world.config();
+    config.agent.inspect = 4;
+    let inspector = Arc::new(Canned { takes: Duration::from_secs(200), ..Canned::default() });
+    let context = world.agent_with(config, inspector.clone(), Box::new(|_| None)).await;
+    let agent = tokio::spawn({
+        let context = Arc::clone(&context);
+        async move { run(&context, Until::Stopped).await.map_err(|failure| failure.what) }
+    });
+    let (clock, begun) = (context.cloud.clock, context.cloud.clock.now());
+    let at = |seconds: u64| async move {
+        let passed = clock.now().since(begun);
+        clock.sleep(Duration::from_secs(seconds).saturating_sub(passed)).await;
+    };
+    // Read until 220 or so, until 330 or so, waiting for its snapshots when the notice comes, and sent after it.
+    world.send(&context, &message("ends")).await;
+    at(110).await;
+    world.send(&context, &message("is-stopped")).await;
+    at(150).await;
+    world.send(&context, &message("waits")).await;
+    at(156).await;
+    assert_eq!((context.running.count(), inspector.looks.load(Ordering::Relaxed)), (3, 2));
+    let state = snapscan_cloud::local::HostState {
+        interruption: Some(clock.now().0 + 120),
+        ..snapscan_cloud::local::HostState::default()
+    };
+    state.write(&world.path()).unwrap();
+    at(164).await;
+    assert_eq!(context.drain.stage(), Stage::Asked, "a notice is looked for each five seconds");
+    world.send(&context, &message("comes-late")).await;
+    at(170).await;
+    let queue = world.queue(&context).await;
+    assert_eq!(
+        (queue.visible + queue.delayed, queue.leased),
+        (2, 2),
+        "what waited is back, nothing new is leased"
+    );
+    assert_eq!(context.running.count(), 2);
+    // A set of two volumes for each of those that are read.
+    assert_eq!(context.ledger.tally().await.unwrap().held, 4);
+    agent.await.unwrap().unwrap();
+    // Noticed by 161, and 90 s to drain.
+    let took = clock.now().since(begun).as_secs();
+    assert!((246..276).contains(&took), "{took} s: before the instance goes at 276");
+    let queue = world.queue(&context).await;
+    assert_eq!((queue.visible + queue.delayed, queue.leased), (3, 0));
+    assert_eq!(context.ledger.tally().await.unwrap().held, 0);
+    assert_eq!(world.reports(&context).await.len(), 1);
+    drop(context);
+    // Another instance takes over.
+    snapscan_cloud::local::HostState::default().write(&world.path()).unwrap();
+    let context = world.agent().await;
+    until_idle(&context).await;
+    let mut done: Vec<String> =
+        world.reports(&context).await.iter().map(|parcel| parcel.delivery.job.clone()).collect();
+    done.sort_unstable();
+    assert_eq!(done, ["comes-late", "ends", "is-stopped", "waits"]);
+    world.assert_clean(&context, "after the notice").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_takes_the_instance_away_stops_the_agent() {
     let world = World::new();
     let context = world.agent().await;
     let state = snapscan_cloud::local::HostState { terminating: true, ..Default::default() };

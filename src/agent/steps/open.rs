@@ -60,7 +60,8 @@ fn served(plan: &Plan) -> Result<Opened, Stop> {
     let serve = |disk: &Disk| {
         let none = || Stop::fault(&format!("opening {}", disk.name), "it has no snapshot");
         let snapshot = disk.snapshot.as_ref().ok_or_else(none)?;
-        Ok(ServedDisk { name: disk.name.clone(), snapshot: snapshot.id.clone(), bytes: disk.bytes })
+        let borrowed = matches!(disk.is, DiskIs::Borrowed(_));
+        Ok(ServedDisk { name: disk.name.clone(), snapshot: snapshot.id.clone(), borrowed, bytes: disk.bytes })
     };
     plan.disks.iter().map(serve).collect::<Result<_, Stop>>().map(Opened::Served)
 }

@@ -132,7 +132,7 @@ impl Aws {
     }
 }
 
-fn tags(kind: ResourceType, tags: &Tags) -> TagSpecification {
+pub(super) fn tags(kind: ResourceType, tags: &Tags) -> TagSpecification {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
     TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
 }

@@ -3,4 +3,5 @@
 
 mod change;
 mod describe;
+mod rehearse;
 mod shape;

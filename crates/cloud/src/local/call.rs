@@ -11,7 +11,7 @@ use super::records::{InstanceRecord, SnapshotRecord, VolumeRecord};
 use super::store::{self, Kept};
 use super::world::World;
 use crate::ec2::{Page, Tags};
-use crate::{Action, Answer, Call, InstanceId, Purpose, Region, Scope, SnapshotId, Timestamp, VolumeId};
+use crate::{Answer, Call, InstanceId, Purpose, Region, Scope, SnapshotId, Timestamp, VolumeId};
 
 /// A call that is refused: the service's code, and its words.
 #[derive(Debug)]
@@ -48,7 +48,6 @@ pub(super) struct Turn<'a> {
     /// Milliseconds since 1970.
     pub(super) now: u64,
     pub(super) scope: &'a Scope,
-    pub(super) action: Action,
     /// What to note in the log beside the call's own result.
     pub(super) happened: Vec<Happened>,
     /// Files that are removed once the transaction is committed: before that, the thing is still there.
@@ -106,6 +105,7 @@ impl Turn<'_> {
             Call::Describe(_) => Answer::Describe(self.describe_host()),
             Call::Watch(_) => Answer::Watch(self.watch_host()),
             Call::Protect(call) => Answer::Protect(self.protect_host(&call)?),
+            Call::DryRun(_) => Answer::DryRun(()),
         })
     }
 
@@ -115,7 +115,8 @@ impl Turn<'_> {
         if matches!(call, Call::Describe(_) | Call::Watch(_)) {
             return Ok(());
         }
-        let name = self.action.name();
+        let action = call.permission();
+        let name = action.name();
         let own = self.world.settings.host.account == self.scope.account;
         let Some(account) = self.world.account(&self.scope.account) else {
             return refuse(
@@ -127,7 +128,7 @@ impl Turn<'_> {
         if scanner && !own && !matches!(call, Call::WhoAmI(_)) {
             return refuse("AccessDenied", "the scanner's own role works in its own account only");
         }
-        if self.action.purposes().contains(&self.scope.purpose) && !account.denied.contains(name) {
+        if action.purposes().contains(&self.scope.purpose) && !account.denied.contains(name) {
             return Ok(());
         }
         let code = match name.split_once(':') {

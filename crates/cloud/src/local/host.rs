@@ -59,7 +59,8 @@ impl Turn<'_> {
             );
         }
         let role = if own { "scanner".to_owned() } else { format!("target/snapscan-{}", self.scope.job) };
-        Ok(Caller { account: account.clone(), arn: format!("arn:aws:sts::{account}:assumed-role/{role}") })
+        let arn = format!("arn:aws:sts::{account}:assumed-role/{role}");
+        Ok(Caller { account: account.clone(), arn, date: Some(self.seconds()) })
     }
 
     pub(super) fn get_secret(&self, call: &GetSecret) -> Said<Secret> {

@@ -202,7 +202,6 @@ impl Inner {
             folder: &self.folder,
             now,
             scope,
-            action,
             happened: Vec::new(),
             dropped: Vec::new(),
         };

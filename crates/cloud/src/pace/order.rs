@@ -27,7 +27,7 @@ impl Urgency {
             (Purpose::Release, _) => Self::Release,
             (_, Action::ExtendLease | Action::Watch | Action::Protect) => Self::Heartbeat,
             (Purpose::Create | Purpose::Share, _) => Self::Create,
-            (Purpose::Scanner | Purpose::Read, _) => Self::Read,
+            (Purpose::Scanner | Purpose::Read | Purpose::Borrow, _) => Self::Read,
         }
     }
 

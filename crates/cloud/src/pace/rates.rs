@@ -4,7 +4,7 @@
 //! Source: Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API" (token bucket sizes and refill rates,
 //! one bucket for each action); Amazon EBS endpoints and quotas (direct APIs); AWS KMS Developer Guide, "Request quotas".
 
-use crate::{AccountId, Call, Error, Region, Scope, SnapshotId};
+use crate::{AccountId, Action, Call, Error, Region, Scope, SnapshotId};
 
 /// A quota of AWS, whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,7 +83,7 @@ pub(crate) fn needs(scope: &Scope, call: &Call) -> Vec<(Key, Quota)> {
     let key = |of| Key { account: scope.account.clone(), region: scope.region.clone(), of };
     let ebs = |per_second| Quota { bucket: per_second, per_second, service: Service::Ebs };
     let kms = |per_second| Quota { bucket: per_second, per_second, service: Service::Kms };
-    let own = key(Of::Action(call.action().name()));
+    let own = key(Of::Action(call.permission().name()));
     match call {
         Call::ListSnapshotBlocks(_) => vec![(own, ebs(50.0))],
         // Whether the snapshot is encrypted is not known here, so each block counts as one use of a key.
@@ -93,7 +93,7 @@ pub(crate) fn needs(scope: &Scope, call: &Call) -> Vec<(Key, Quota)> {
             (key(Of::Snapshot(get.snapshot.clone())), ebs(1_000.0)),
         ],
         Call::DescribeKey(_) => vec![(own, kms(2_000.0))],
-        call => match ec2(call) {
+        call => match ec2(call.permission()) {
             Some((bucket, per_second)) => vec![(own, Quota { bucket, per_second, service: Service::Ec2 })],
             None => vec![],
         },
@@ -112,22 +112,22 @@ pub(crate) fn throttled(error: &Error, key: &Key) -> bool {
     }
 }
 
-fn ec2(call: &Call) -> Option<(f64, f64)> {
-    Some(match call {
-        Call::CreateSnapshots(_)
-        | Call::CreateSnapshot(_)
-        | Call::DeleteSnapshot(_)
-        | Call::ShareSnapshot(_)
-        | Call::UnshareSnapshot(_)
-        | Call::CreateVolume(_)
-        | Call::DeleteVolume(_) => (100.0, 5.0),
-        Call::AttachVolume(_) | Call::DetachVolume(_) | Call::CopySnapshot(_) => (50.0, 5.0),
-        Call::DescribeInstances(_)
-        | Call::DescribeVolumes(_)
-        | Call::DescribeSnapshots(_)
-        | Call::DescribeImages(_)
-        | Call::DescribeInstanceTypes(_)
-        | Call::DescribeShares(_) => (100.0, 20.0),
+fn ec2(action: Action) -> Option<(f64, f64)> {
+    Some(match action {
+        Action::CreateSnapshots
+        | Action::CreateSnapshot
+        | Action::DeleteSnapshot
+        | Action::ShareSnapshot
+        | Action::UnshareSnapshot
+        | Action::CreateVolume
+        | Action::DeleteVolume => (100.0, 5.0),
+        Action::AttachVolume | Action::DetachVolume | Action::CopySnapshot => (50.0, 5.0),
+        Action::DescribeInstances
+        | Action::DescribeVolumes
+        | Action::DescribeSnapshots
+        | Action::DescribeImages
+        | Action::DescribeInstanceTypes
+        | Action::DescribeShares => (100.0, 20.0),
         _ => return None,
     })
 }

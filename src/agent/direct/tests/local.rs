@@ -41,7 +41,7 @@ async fn every_block_of_a_snapshot_is_that_of_its_image_however_the_list_is_cut_
         job: "job-1".to_owned(),
     };
     let purse = Arc::new(purse(folder.path(), cloud.clock, 1_000_000));
-    let direct = Direct::new(cloud, scope, vec![snapshot().id], purse, CancellationToken::new());
+    let direct = Direct::new(cloud, vec![(scope, snapshot().id)], purse, CancellationToken::new());
     assert_eq!(direct.open().await.unwrap(), [1 << 30]);
     let image = File::open(&image).unwrap();
     for index in (0..40).chain(490..510).chain(1990..2048) {
