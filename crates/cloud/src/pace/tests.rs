@@ -273,3 +273,17 @@ async fn what_would_change_something_and_has_no_turn_in_time_fails_without_havin
     assert_eq!(came + refused, 20);
     assert!((6..=8).contains(&came), "{came}");
 }
+
+#[test]
+fn a_dry_run_uses_up_the_rate_of_what_would_be_done() {
+    let dry: Call = crate::dry_run::DryRun::CreateSnapshot {
+        volume: VolumeId::parse("vol-1").unwrap(),
+        tags: Tags::new(),
+    }
+    .into();
+    let keys = |call: &Call| {
+        let needs = rates::needs(&scope(1, Purpose::Create, "j"), call);
+        needs.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&dry), keys(&create()));
+}

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::dry_run::DryRun;
 use crate::ebs::{GetSnapshotBlock, ListSnapshotBlocks};
 use crate::ec2::{CopySnapshot, CreateSnapshots, DeleteSnapshot, ShareSnapshot, UnshareSnapshot};
 
@@ -357,4 +358,17 @@ async fn a_volume_that_may_be_written_is_copied_and_one_that_may_not_is_linked()
     file.write_all_at(&[1; 512], 3 * 512 * 1024).expect("what comes after the snapshot");
     let page = world.ask(TARGET, Purpose::Read, list(&copied, None)).await.expect("a page");
     assert_eq!(page.blocks.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_is_answered_as_the_real_call_would_be_permitted_and_leaves_no_event() {
+    let world = World::new();
+    let snapshot = world.completed().await;
+    let before = events(&world.path()).expect("a log");
+    let dry = || DryRun::DeleteSnapshot { snapshot: snapshot.clone() };
+    world.ask(TARGET, Purpose::Release, dry()).await.expect("it may");
+    assert_eq!(code(world.ask(TARGET, Purpose::Create, dry()).await), "UnauthorizedOperation");
+    assert_eq!(code(world.ask("444444444444", Purpose::Release, dry()).await), "AccessDenied");
+    assert_eq!(events(&world.path()).expect("a log"), before);
+    assert_eq!(world.state(&snapshot).await.as_deref(), Some("completed"));
 }
