@@ -115,8 +115,9 @@ mod tests {
         let place = Place { account, region, job: "job-1".to_owned() };
         for _ in 0..12 {
             agent.resources.snapshot_volume(&place, &VolumeId::parse("vol-0a").unwrap()).await.unwrap();
+            // Of one volume there is one snapshot each 15 seconds.
+            world.cloud().clock.sleep(Duration::from_secs(16)).await;
         }
-        world.cloud().clock.sleep(Duration::from_secs(60)).await;
         drop(agent);
         let mut config = world.config();
         config.agent.scanners = 10;

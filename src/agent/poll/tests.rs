@@ -10,7 +10,7 @@ use snapscan_schema::{Disposition, Reason};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::agent::tests::{Canned, TARGET, World, message, until_idle};
+use crate::agent::tests::{Canned, TARGET, World, instance, message, until_idle, volume};
 
 #[tokio::test(start_paused = true)]
 async fn a_job_is_delivered_with_its_instances_facts_and_leaves_nothing() {
@@ -315,10 +315,13 @@ async fn an_agent_that_is_asked_to_stop_sends_back_what_it_has_no_time_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spot_notice_drains_the_agent_and_nothing_is_lost() {
-    let world = World::new();
+    let world = World::with(instance(), volume("vol-0a"), volume("vol-0b"), |mut builder| {
+        builder.world.settings.latency.snapshot = 30;
+        builder
+    });
     let mut config = world.config();
     config.agent.inspect = 4;
-    let inspector = Arc::new(Canned { takes: Duration::from_secs(200), ..Canned::default() });
+    let inspector = Arc::new(Canned { takes: Duration::from_secs(180), ..Canned::default() });
     let context = world.agent_with(config, inspector.clone(), Box::new(|_| None)).await;
     let agent = tokio::spawn({
         let context = Arc::clone(&context);
@@ -329,9 +332,9 @@ async fn a_spot_notice_drains_the_agent_and_nothing_is_lost() {
         let passed = clock.now().since(begun);
         clock.sleep(Duration::from_secs(seconds).saturating_sub(passed)).await;
     };
-    // Read until 220 or so, until 330 or so, waiting for its snapshots when the notice comes, and sent after it.
+    // Read until 220 or so, until 300 or so, waiting for its snapshots when the notice comes, and sent after it.
     world.send(&context, &message("ends")).await;
-    at(110).await;
+    at(80).await;
     world.send(&context, &message("is-stopped")).await;
     at(150).await;
     world.send(&context, &message("waits")).await;

@@ -19,7 +19,7 @@ const GAPS: &str = include_str!("gaps.txt");
 
 /// Runs the suite with the target in an account of its own, which moto shares nothing with, and in the scanner's.
 pub(super) fn run(program: &Path, folder: &Path) -> Result<()> {
-    for (how, account, cases) in [("across", TARGET, 39), ("within", SERVICE, 40)] {
+    for (how, account, cases) in [("across", TARGET, 41), ("within", SERVICE, 42)] {
         let said = one(program, folder, how, account)?;
         fs::write(folder.join(format!("conformance-{how}.txt")), &said)?;
         judge(&said, how, cases)?;
