@@ -80,7 +80,8 @@ fn request(action: Action) -> u64 {
         | Action::DeleteObject
         | Action::Describe
         | Action::Watch
-        | Action::Protect => 0,
+        | Action::Protect
+        | Action::DryRun => 0,
     }
 }
 
