@@ -7,6 +7,7 @@
 //! fail with `NotResident`; a reader passes that on like any other error and keeps nothing half-made, so that the same
 //! call works when it is made again.
 
+mod ahead;
 pub mod conformance;
 pub mod ext4;
 pub mod kernel;
@@ -91,6 +92,14 @@ pub trait FileSystem: Send + Sync {
 
     /// Says that these nodes' metadata will be asked for soon.
     fn advise(&self, _nodes: &[Node]) {}
+
+    /// Runs ahead of a walk over all names. Each step says, as [`BlockSource::advise`] does, what the next inodes in use
+    /// and the folders among them will need, in the order of the disk; it waits until those inodes are there. What cannot
+    /// be read is left out: the walk meets it. A step answers in how many further blocks of [`LARGE_BLOCK`](crate::source::LARGE_BLOCK)
+    /// bytes that lies, so that who walks can stop where no more would be kept.
+    fn walk_ahead(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+        Box::new(std::iter::empty())
+    }
 }
 
 /// What [`FileSystem::entries`] calls for each entry.

@@ -17,6 +17,9 @@ use std::ops::Range;
 
 use crate::error::SourceError;
 
+/// Bytes of the largest block that a source fetches as one: that of the EBS direct interface.
+pub const LARGE_BLOCK: u64 = 512 << 10;
+
 /// Bytes at positions, shared between threads.
 pub trait BlockSource: Send + Sync {
     /// Length in bytes.

@@ -141,7 +141,8 @@ impl Facts<'_> {
         }
     }
 
-    /// Many at once are what they are one by one, in the order asked for, and one that fails is alone in that.
+    /// Many at once are what they are one by one, in the order asked for, and one that fails is alone in that. Running ahead
+    /// of a walk comes to an end.
     fn many(&mut self) {
         let mut nodes: Vec<Node> = Vec::new();
         for item in self.items.iter().rev().step_by(7) {
@@ -150,6 +151,7 @@ impl Facts<'_> {
         nodes.push(Node(u64::MAX));
         nodes.push(self.fs.root());
         self.fs.advise(&nodes);
+        self.fs.walk_ahead().for_each(drop);
         let many = self.fs.metadata_many(&nodes);
         self.that(b"", many.len() == nodes.len(), || format!("{} of {} nodes", many.len(), nodes.len()));
         for (node, got) in nodes.iter().zip(many) {

@@ -9,7 +9,7 @@ use super::file::OpenFile;
 use super::htree::{self, Answer};
 use super::inode::{Inode, flag};
 use super::volume::Volume;
-use super::{Ext4, link, xattr};
+use super::{Ext4, ahead, link, xattr};
 use crate::bytes::wide;
 use crate::error::{Error, Result};
 use crate::fs::{EachEntry, Entry, File, FileSystem, FileType, Info, Metadata, Node, Note, Xattr};
@@ -88,6 +88,10 @@ impl FileSystem for Ext4 {
 
     fn advise(&self, nodes: &[Node]) {
         self.volume.advise_nodes(nodes);
+    }
+
+    fn walk_ahead(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+        ahead::steps(&self.volume)
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Group descriptors: where the inode tables lie.
+//! Group descriptors: where the inode tables lie, and how far they are used.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -15,23 +15,34 @@ use crate::source::read_vec;
 
 /// Bytes of a descriptor table that is read whole; larger ones are read by the block.
 const SMALL_TABLE: u64 = 64 << 10;
+/// `EXT4_BG_INODE_UNINIT`: no inode of the group was ever used.
+const INODE_UNINIT: u16 = 1;
 
-/// The descriptors read so far: for each block of them, where the inode table of each group begins.
+/// The descriptors read so far: for each block of them, the inode table of each group, or what is wrong with it.
 #[derive(Default)]
 pub(super) struct Groups {
-    known: RwLock<HashMap<u64, Arc<[Table]>>>,
+    known: RwLock<HashMap<u64, Arc<[Described]>>>,
 }
 
-/// The first block of a group's inode table, or what is wrong with its descriptor.
-#[derive(Debug, Clone)]
-struct Table(Result<u64, String>);
+type Described = Result<Table, String>;
+
+/// A group's inode table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Table {
+    /// Its first block.
+    pub(super) block: u64,
+    /// Inodes in use.
+    pub(super) used: u32,
+    /// Inodes at its beginning that are or were in use; where that is not kept, as many as are.
+    pub(super) reach: u32,
+}
 
 impl Groups {
-    /// The first block of the inode table of `group`. Reads the descriptors at most once.
+    /// The inode table of `group`. Reads the descriptors at most once.
     ///
     /// # Errors
     /// `Corrupt` if the descriptor and its copy are damaged; what the source answers.
-    pub(super) fn inode_table(&self, volume: &Volume, group: u64) -> Result<u64> {
+    pub(super) fn inode_table(&self, volume: &Volume, group: u64) -> Result<Table> {
         let per_block = descriptors_per_block(volume);
         let piece = group.checked_div(per_block).unwrap_or(0);
         let within = index(group.checked_rem(per_block).unwrap_or(0));
@@ -41,14 +52,14 @@ impl Groups {
             None => self.load(volume, piece)?,
         };
         match tables.get(within) {
-            Some(Table(Ok(block))) => Ok(*block),
-            Some(Table(Err(why))) => Err(Error::whole("group descriptor", format!("group {group}: {why}"))),
+            Some(Ok(table)) => Ok(*table),
+            Some(Err(why)) => Err(Error::whole("group descriptor", format!("group {group}: {why}"))),
             None => Err(Error::whole("group descriptor", format!("no group {group}"))),
         }
     }
 
     /// Reads the block of descriptors with number `piece`, or all of them where they are few.
-    fn load(&self, volume: &Volume, piece: u64) -> Result<Arc<[Table]>> {
+    fn load(&self, volume: &Volume, piece: u64) -> Result<Arc<[Described]>> {
         let per_block = descriptors_per_block(volume);
         let blocks = volume.superblock.groups.div_ceil(per_block);
         let size = u64::from(volume.superblock.block_size);
@@ -97,14 +108,14 @@ fn place(volume: &Volume, piece: u64, copy: u64) -> u64 {
     superblock.group_start(group).saturating_add(has).saturating_add(shift)
 }
 
-fn parse_block(volume: &Volume, piece: u64, raw: &[u8]) -> Result<Arc<[Table]>> {
+fn parse_block(volume: &Volume, piece: u64, raw: &[u8]) -> Result<Arc<[Described]>> {
     let first = piece.saturating_mul(descriptors_per_block(volume));
     let mut tables = Vec::with_capacity(raw.len() / 32);
     let mut copy = None;
     let groups = first..volume.superblock.groups;
     for (group, raw) in groups.zip(raw.chunks_exact(volume.superblock.descriptor_size)) {
         let table = match parse(volume, group, raw) {
-            Ok(block) => Ok(block),
+            Ok(table) => Ok(table),
             Err(why) => {
                 if copy.is_none() {
                     copy = Some(read_copy(volume, piece)?);
@@ -116,19 +127,13 @@ fn parse_block(volume: &Volume, piece: u64, raw: &[u8]) -> Result<Arc<[Table]>> 
                 choose(volume, group, table_of(volume, raw), why, other)
             }
         };
-        tables.push(Table(table));
+        tables.push(table);
     }
     Ok(tables.into())
 }
 
 /// What to take when a descriptor is damaged: its copy; or itself, if only the checksum is wrong.
-fn choose(
-    volume: &Volume,
-    group: u64,
-    own: Option<u64>,
-    why: String,
-    copy: Option<u64>,
-) -> Result<u64, String> {
+fn choose(volume: &Volume, group: u64, own: Option<Table>, why: String, copy: Option<Table>) -> Described {
     if let Some(copy) = copy {
         volume.note(Note::BackupUsed(format!("descriptor of group {group}: {why}")));
         return Ok(copy);
@@ -153,22 +158,40 @@ fn read_copy(volume: &Volume, piece: u64) -> Result<Vec<u8>> {
     }
 }
 
-/// The inode table's first block by this descriptor, if it lies in the filesystem.
+/// The inode table by this descriptor, if it lies in the filesystem.
 ///
-/// Shape:  `bg_inode_table_lo` at 0x8, `_hi` at 0x28 of 64 bytes; little-endian.
+/// Shape:  `bg_inode_table_lo` at 0x8, `bg_free_inodes_count_lo` at 0xe, `bg_flags` at 0x12, `bg_itable_unused_lo` at 0x1c;
+///         the `_hi` of 64 bytes at 0x28, 0x2e and 0x32; little-endian.
 /// Source: Documentation/filesystems/ext4/group_descr.rst.
-fn table_of(volume: &Volume, raw: &[u8]) -> Option<u64> {
+fn table_of(volume: &Volume, raw: &[u8]) -> Option<Table> {
     let bytes = Bytes(raw);
     let high = if raw.len() >= 64 { bytes.le32(0x28)? } else { 0 };
     let block = (u64::from(high) << 32) | u64::from(bytes.le32(0x8)?);
     let table = u64::from(volume.superblock.inodes_per_group)
         .saturating_mul(wide(volume.superblock.inode_size))
         .div_ceil(u64::from(volume.superblock.block_size));
-    volume.may_hold(block, table).then_some(block)
+    if !volume.may_hold(block, table) {
+        return None;
+    }
+    let count = |low: usize, high: usize| -> Option<u32> {
+        let high = if raw.len() >= 64 { bytes.le16(high)? } else { 0 };
+        Some((u32::from(high) << 16) | u32::from(bytes.le16(low)?))
+    };
+    let inodes = volume.superblock.inodes_per_group;
+    let used = inodes.saturating_sub(count(0xe, 0x2e)?);
+    let features = volume.superblock.features;
+    let reach = if !volume.superblock.has_checksums() && !features.ro_compat(ro_compat::GDT_CSUM) {
+        used
+    } else if bytes.le16(0x12)? & INODE_UNINIT != 0 {
+        0
+    } else {
+        inodes.saturating_sub(count(0x1c, 0x32)?)
+    };
+    Some(Table { block, used, reach })
 }
 
-fn parse(volume: &Volume, group: u64, raw: &[u8]) -> Result<u64, String> {
-    let block = table_of(volume, raw).ok_or("inode table outside of the filesystem")?;
+fn parse(volume: &Volume, group: u64, raw: &[u8]) -> Described {
+    let table = table_of(volume, raw).ok_or("inode table outside of the filesystem")?;
     let stored = Bytes(raw).le16(0x1e).unwrap_or(0);
     let number = u32::try_from(group).unwrap_or(u32::MAX).to_le_bytes();
     let before = raw.get(..0x1e).unwrap_or_default();
@@ -185,7 +208,7 @@ fn parse(volume: &Volume, group: u64, raw: &[u8]) -> Result<u64, String> {
         stored
     };
     if found == stored {
-        return Ok(block);
+        return Ok(table);
     }
     Err(format!("checksum {found:#06x}, expected {stored:#06x}"))
 }

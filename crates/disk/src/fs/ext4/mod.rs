@@ -13,6 +13,7 @@
 //! | `filesystem` | the contract |
 
 mod acl;
+mod ahead;
 mod csum;
 mod dir;
 mod dirent;

@@ -28,7 +28,7 @@ impl Volume {
         let (group, within) = self.split(number);
         let table = self.groups.inode_table(self, u64::from(group))?;
         let size = wide(self.superblock.inode_size);
-        let start = self.offset(table).saturating_add(u64::from(within).saturating_mul(size));
+        let start = self.offset(table.block).saturating_add(u64::from(within).saturating_mul(size));
         Ok(start..start.saturating_add(size))
     }
 

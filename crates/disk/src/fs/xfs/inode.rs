@@ -86,7 +86,15 @@ impl Inode {
     pub(super) fn read(volume: &Volume, number: u64) -> Result<Inode> {
         let offset = offset(volume, number)?;
         let bytes = volume.read(offset, u64::from(volume.superblock.geometry.inode_size))?;
-        let core = Core::parse(volume, number, offset, &bytes)?;
+        Inode::parse(volume, number, offset, bytes)
+    }
+
+    /// Checks inode `number`, whose bytes begin at byte `place`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(super) fn parse(volume: &Volume, number: u64, place: u64, bytes: Vec<u8>) -> Result<Inode> {
+        let core = Core::parse(volume, number, place, &bytes)?;
         Ok(Inode { number, core, bytes })
     }
 

@@ -2,7 +2,8 @@
 //! XFS, versions 4 and 5, read-only, in user space.
 //!
 //! A node is an inode number. Nothing but the superblock (and the log, if it is dirty) is read to open: inode numbers
-//! say where inodes lie, so headers and trees of the allocation groups are never needed.
+//! say where inodes lie, so headers and trees of the allocation groups only matter ahead of a walk, for which inodes
+//! there are.
 //!
 //! | module | answers |
 //! |---|---|
@@ -13,8 +14,10 @@
 //! | `dir`, `attr`, `da` | names: of entries and of attributes, and the hash tree of both |
 //! | `symlink`, `file` | content |
 //! | `log`, `recovery` | what did the machine not write in place before the snapshot? |
+//! | `ahead` | what will a walk over all names need? |
 //! | `crc`, `volume` | proofs on metadata blocks; what all share |
 
+mod ahead;
 mod attr;
 mod btree;
 mod cluster;

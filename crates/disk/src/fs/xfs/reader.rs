@@ -8,7 +8,7 @@ use super::inode::Inode;
 use super::recovery::Recovered;
 use super::superblock::Superblock;
 use super::volume::Volume;
-use super::{attr, cluster, dir, symlink};
+use super::{ahead, attr, cluster, dir, symlink};
 use crate::error::Result;
 use crate::fs::{EachEntry, File, FileSystem, Info, Kind, Metadata, Node, Note, Xattr};
 use crate::source::BlockSource;
@@ -93,5 +93,9 @@ impl FileSystem for Xfs {
 
     fn advise(&self, nodes: &[Node]) {
         cluster::advise(&self.volume, nodes);
+    }
+
+    fn walk_ahead(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+        ahead::steps(&self.volume)
     }
 }

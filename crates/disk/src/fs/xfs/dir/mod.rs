@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::fs::{EachEntry, FileType, Note};
 
 /// Byte of a folder where its index begins (`XFS_DIR2_LEAF_OFFSET`).
-const INDEX_AT: u64 = 32 << 30;
+pub(super) const INDEX_AT: u64 = 32 << 30;
 /// Byte of a folder where the index of free space begins (`XFS_DIR2_FREE_OFFSET`).
 const FREE_AT: u64 = 64 << 30;
 /// Bytes of a folder up to which all its blocks are fetched at once: a page or two more cost less than one more wait.
