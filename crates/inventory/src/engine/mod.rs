@@ -8,6 +8,7 @@
 //! | [`family`] | has the distribution its own package database? |
 //! | [`outcome`] | how do many sinks become one result, whatever the order? |
 
+mod ahead;
 pub mod family;
 pub mod outcome;
 pub mod probe;

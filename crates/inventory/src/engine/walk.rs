@@ -11,14 +11,17 @@ use snapscan_disk::machine::{Location, Tree};
 use snapscan_disk::{Error, limits};
 use snapscan_schema::{Note, Reason};
 
+use super::ahead::Ahead;
 use crate::problems::Problems;
 use crate::sink::{Found, reason_of};
 use crate::{Extractor, Sink, Walk};
 
 /// Entries of a folder whose metadata are asked for together.
 const BATCH: usize = 512;
-/// Folders that may wait at once.
+/// Folders that may wait at once beyond [`ORDERED`].
 const MOST_WAITING: usize = 200_000;
+/// Folders that may wait in order.
+const ORDERED: usize = 16_384;
 /// Bytes of the paths of folders that may wait at once: a path can be as long as [`limits::PATH_BYTES`].
 const MOST_WAITING_BYTES: usize = 24 << 20;
 /// Folders that are walked: to know them again takes 17 bytes of each, in a table that doubles at 1,835,008.
@@ -44,10 +47,15 @@ struct Folder {
     in_encrypted: bool,
 }
 
-/// Folders that wait to be walked.
+/// Folders that wait to be walked. They are taken level by level, and within a level in the order of their inodes, which is
+/// about that of the disk; where very many wait, the one that was added last, so that they become fewer.
 #[derive(Default)]
 struct Waiting {
-    folders: Vec<Folder>,
+    /// By depth and location; the number tells apart what has the same.
+    ordered: BTreeMap<(usize, Location, u64), Folder>,
+    more: Vec<Folder>,
+    /// How many were added so far.
+    added: u64,
     /// Bytes of their paths.
     bytes: usize,
 }
@@ -56,18 +64,27 @@ impl Waiting {
     /// Adds a folder; gives it back if there is no room.
     fn push(&mut self, folder: Folder) -> Result<(), Folder> {
         let bytes = self.bytes.saturating_add(folder.path.len());
-        if self.folders.len() >= MOST_WAITING || bytes > MOST_WAITING_BYTES {
+        if self.more.len() >= MOST_WAITING || bytes > MOST_WAITING_BYTES {
             return Err(folder);
         }
         self.bytes = bytes;
-        self.folders.push(folder);
+        self.added = self.added.saturating_add(1);
+        if self.ordered.len() < ORDERED {
+            self.ordered.insert((folder.depth, folder.location, self.added), folder);
+        } else {
+            self.more.push(folder);
+        }
         Ok(())
     }
 
     fn pop(&mut self) -> Option<Folder> {
-        let folder = self.folders.pop()?;
+        let folder = self.more.pop().or_else(|| Some(self.ordered.pop_first()?.1))?;
         self.bytes = self.bytes.saturating_sub(folder.path.len());
         Some(folder)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ordered.is_empty() && self.more.is_empty()
     }
 }
 
@@ -75,6 +92,8 @@ impl Waiting {
 struct Shared<'a> {
     tree: &'a Tree,
     extractors: &'a [&'a Extractor],
+    /// What runs ahead, if anything may.
+    ahead: Option<Ahead<'a>>,
     waiting: Mutex<Waiting>,
     /// Told when a folder is added, and when one is done.
     more: Condvar,
@@ -86,9 +105,10 @@ struct Shared<'a> {
 }
 
 /// Walks the whole tree and shows every name to the extractors. `names` counts while it goes. Uses rayon's current
-/// pool, one walker a thread.
-pub fn walk(tree: &Tree, extractors: &[&Extractor], names: &AtomicU64) -> Walked {
+/// pool, one walker a thread. If it may read ahead, each thread that finds nobody at it does so before it walks a folder.
+pub fn walk(tree: &Tree, extractors: &[&Extractor], names: &AtomicU64, reads_ahead: bool) -> Walked {
     let shared = Shared {
+        ahead: reads_ahead.then(|| Ahead::new(tree)),
         tree,
         extractors,
         waiting: Mutex::default(),
@@ -114,6 +134,9 @@ impl Shared<'_> {
         let mut sinks: Vec<Sink<'_>> =
             self.extractors.iter().map(|one| Sink::new(self.tree, one.max_bytes)).collect();
         while self.open.load(Ordering::Acquire) > 0 {
+            if self.ahead.as_ref().is_some_and(Ahead::step) {
+                continue;
+            }
             let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match next {
                 Some(folder) => {
@@ -125,7 +148,7 @@ impl Shared<'_> {
                 // Another thread walks a folder that may hold more: wait until it adds some or the walk ends.
                 None => {
                     let guard = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                    if guard.folders.is_empty() && self.open.load(Ordering::Acquire) > 0 {
+                    if guard.is_empty() && self.open.load(Ordering::Acquire) > 0 {
                         drop(self.more.wait(guard));
                     }
                 }
@@ -151,6 +174,9 @@ impl Shared<'_> {
         if !is_new {
             self.problem(Reason::SubtreeDamaged, &folder.path, "this folder has two names: a loop");
             return;
+        }
+        if let Some(ahead) = &self.ahead {
+            ahead.meet(folder.location);
         }
         let mut batch: Vec<(Vec<u8>, Location)> = Vec::with_capacity(BATCH);
         let walked = self.tree.entries(folder.location, &mut |entry| {

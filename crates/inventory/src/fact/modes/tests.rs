@@ -38,7 +38,7 @@ fn each_kind_is_named_once_and_ordinary_files_are_not() {
         .build()
         .unwrap();
     let tree = Tree::new(Arc::new(fs), "disk");
-    let walked = walk(&tree, &[&MODES], &AtomicU64::new(0));
+    let walked = walk(&tree, &[&MODES], &AtomicU64::new(0), true);
     let mut seen: Vec<(String, Value, Option<Value>)> = Vec::new();
     for found in walked.found.into_iter().flatten() {
         for finding in &found.findings {
