@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod flight;
+
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 
@@ -180,9 +183,9 @@ fn readers_get_an_error_when_the_agent_is_gone() {
 }
 
 /// Lets all pending answers go whenever the reader waits and nothing is under way between it and the broker: each time
-/// is one latency of the cloud. Answers how often.
-fn one_latency_at_a_time(image: &Image, desk: &Desk, stop: &AtomicBool) -> u64 {
-    let mut batches = 0;
+/// is one latency of the cloud. Answers how many blocks were in flight each time.
+fn one_latency_at_a_time(image: &Image, desk: &Desk, stop: &AtomicBool) -> Vec<usize> {
+    let mut batches = Vec::new();
     while !stop.load(Ordering::Acquire) {
         let state = desk.state();
         let pending = {
@@ -195,12 +198,33 @@ fn one_latency_at_a_time(image: &Image, desk: &Desk, stop: &AtomicBool) -> u64 {
             thread::yield_now();
             continue;
         }
-        batches += 1;
+        batches.push(pending.len());
         for (wanted, done) in pending {
             done((image.answer)(wanted));
         }
     }
     batches
+}
+
+/// Serves an image whose blocks come [one latency at a time](one_latency_at_a_time), until that is stopped.
+fn serve_image(path: &Path) -> (Serving, Arc<AtomicBool>, JoinHandle<Vec<usize>>) {
+    let file = File::open(path).unwrap();
+    let len = FileSource::new(file.try_clone().unwrap()).unwrap().len();
+    let answer = Box::new(move |wanted: Wanted| {
+        let mut bytes = vec![0; BLOCK_BYTES];
+        let at = wanted.index * BLOCK;
+        let inside = usize::try_from(len - at).unwrap().min(BLOCK_BYTES);
+        file.read_exact_at(&mut bytes[..inside], at).unwrap();
+        if bytes.iter().all(|&byte| byte == 0) { Fetched::Zero } else { Fetched::Bytes(bytes) }
+    });
+    let image = Arc::new(Image { answer, held_back: true, pending: Mutex::default() });
+    let serving = serve(&[len], Budget::of_blocks(40_000), image.clone());
+    let stop = Arc::new(AtomicBool::new(false));
+    let driver = thread::spawn({
+        let (desk, stop) = (Arc::clone(&serving.blocks.0.desk), Arc::clone(&stop));
+        move || one_latency_at_a_time(&image, &desk, &stop)
+    });
+    (serving, stop, driver)
 }
 
 /// Opens an image and runs the inventory, all through the block socket.
@@ -212,22 +236,7 @@ fn a_server_of_10_gib_takes_few_blocks_and_short_chains() {
         eprintln!("SNAPSCAN_BENCH_IMAGE is not set: nothing is read");
         return;
     };
-    let file = File::open(&path).unwrap();
-    let len = FileSource::new(file.try_clone().unwrap()).unwrap().len();
-    let answer = Box::new(move |wanted: Wanted| {
-        let mut bytes = vec![0; BLOCK_BYTES];
-        let at = wanted.index * BLOCK;
-        let inside = usize::try_from(len - at).unwrap().min(BLOCK_BYTES);
-        file.read_exact_at(&mut bytes[..inside], at).unwrap();
-        if bytes.iter().all(|&byte| byte == 0) { Fetched::Zero } else { Fetched::Bytes(bytes) }
-    });
-    let image = Arc::new(Image { answer, held_back: true, pending: Mutex::default() });
-    let serving = serve(&[len], Budget::of_blocks(4000), image.clone());
-    let stop = Arc::new(AtomicBool::new(false));
-    let driver = thread::spawn({
-        let (desk, stop) = (Arc::clone(&serving.blocks.0.desk), Arc::clone(&stop));
-        move || one_latency_at_a_time(&image, &desk, &stop)
-    });
+    let (serving, stop, driver) = serve_image(path.as_ref());
     let counting = Arc::new(Counting::new(Arc::clone(&serving.sources[0])));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let profile = snapscan_inventory::Profile::Os;
@@ -239,7 +248,7 @@ fn a_server_of_10_gib_takes_few_blocks_and_short_chains() {
     let outcome = pool.install(|| snapscan_inventory::run(tree, options, &names));
     let (rounds, waits) = (machine.read_so_far().rounds, serving.blocks.waits());
     stop.store(true, Ordering::Release);
-    let batches = driver.join().unwrap();
+    let batches = driver.join().unwrap().len();
     drop((machine, counting));
     let counts = serving.end();
     eprintln!(
