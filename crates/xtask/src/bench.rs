@@ -3,6 +3,7 @@
 
 mod agent;
 mod dirty;
+mod many;
 mod measure;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
     /// Make the dirty images first, from the clean ones (root, 8 GB of disk)
     #[arg(long)]
     make_dirty: bool,
+    /// Make the images of many names first (root, 3 GB of disk)
+    #[arg(long)]
+    make_many: bool,
     /// Count instructions with callgrind too
     #[arg(long)]
     instructions: bool,
@@ -93,6 +97,11 @@ const ROWS: &[Row] = &[
 
 /// Runs the bench as asked.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.make_many {
+        for kind in ["ext4", "xfs"] {
+            many::make(&arguments.images, kind)?;
+        }
+    }
     if arguments.agent {
         let &Arguments { ref images, speed, inspect, jobs, .. } = arguments;
         let program = arguments.program.as_deref();

@@ -29,6 +29,8 @@ const GIB: u64 = 1 << 30;
 pub(super) struct Done {
     /// The action.
     pub(super) action: String,
+    /// The block, if it asked for one.
+    pub(super) block: Option<u64>,
     /// When it came, in milliseconds of the cloud's clock.
     pub(super) begin: u64,
     /// When it was answered.
@@ -132,9 +134,13 @@ struct Meter {
 impl Service for Meter {
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, Error> {
         let action = call.action().name().to_owned();
+        let block = match &call {
+            Call::GetSnapshotBlock(get) => Some(get.index),
+            _ => None,
+        };
         let begin = self.cloud.clock.milliseconds();
         let answer = self.cloud.service.call(scope, call).await;
-        let done = Done { action, begin, end: self.cloud.clock.milliseconds() };
+        let done = Done { action, block, begin, end: self.cloud.clock.milliseconds() };
         self.book.lock().unwrap_or_else(PoisonError::into_inner).push(done);
         answer
     }
