@@ -23,6 +23,12 @@ pub trait Guide: Sync {
     fn reads_ahead(&self) -> bool {
         true
     }
+
+    /// True if blocks come from afar, so that a walk gains from what is announced ahead of it. Of a disk at hand it would
+    /// only read the inodes twice.
+    fn is_remote(&self) -> bool {
+        true
+    }
 }
 
 /// A guide that leaves nothing out and remembers nothing.

@@ -91,7 +91,8 @@ fn walk_guided(tree: &Tree, outcome: &mut Outcome, names: &AtomicU64, guide: &dy
         Some(why) => walkers.iter().for_each(|walker| outcome.lose(walker, &why)),
         None => {
             guide.enter(step);
-            outcome.add_walk(&walkers, walk::walk(tree, &walkers, names, guide.reads_ahead()));
+            let ahead = guide.reads_ahead() && guide.is_remote();
+            outcome.add_walk(&walkers, walk::walk(tree, &walkers, names, ahead));
         }
     }
 }

@@ -18,6 +18,8 @@ pub type Trap = Box<dyn Fn(&Place) + Send + Sync>;
 pub(crate) struct Course {
     voice: Option<Voice>,
     careful: bool,
+    /// The parent serves blocks.
+    served: bool,
     left_out: Vec<LeftOut>,
     trap: Option<Trap>,
     state: Mutex<State>,
@@ -36,6 +38,11 @@ impl Course {
     /// The course of a request whose parent listens to `voice`.
     pub(crate) fn new(voice: Voice, careful: bool, left_out: Vec<LeftOut>, trap: Option<Trap>) -> Course {
         Course { voice: Some(voice), careful, left_out, trap, ..Course::default() }
+    }
+
+    /// The same, for volumes whose blocks the parent serves.
+    pub(crate) fn of_served(self, served: bool) -> Course {
+        Course { served, ..self }
     }
 
     /// Says what is being done from now on.
@@ -80,5 +87,9 @@ impl Guide for Course {
 
     fn reads_ahead(&self) -> bool {
         !self.careful
+    }
+
+    fn is_remote(&self) -> bool {
+        self.served
     }
 }

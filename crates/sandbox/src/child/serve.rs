@@ -45,7 +45,7 @@ pub fn run_trapped(seat: Seat, trap: impl FnOnce(&Request, &UnixStream) -> Optio
     let Ok(stream) = seat.records.try_clone() else { return ExitCode::FAILURE };
     let voice = Voice::new(stream);
     let Request { target, work, careful, left_out } = request;
-    let course = Course::new(voice.clone(), careful, left_out, trap);
+    let course = Course::new(voice.clone(), careful, left_out, trap).of_served(is_served(&target));
     let ended = match source_of(target, &seat) {
         Ok(source) => do_work(source, work, course, &voice, &seat.pool),
         Err(error) => Ok(Err(error)),
@@ -59,6 +59,12 @@ pub fn run_trapped(seat: Seat, trap: impl FnOnce(&Request, &UnixStream) -> Optio
         Ok(()) => ExitCode::SUCCESS,
         Err(_parent_is_gone) => ExitCode::FAILURE,
     }
+}
+
+/// True if blocks of the target come from the parent.
+fn is_served(target: &Asked) -> bool {
+    let Asked::Disks(volumes) = target else { return false };
+    volumes.iter().any(|volume| matches!(volume.origin, Origin::Served { .. }))
 }
 
 /// What is to be read, with the descriptors that the parent sends.
