@@ -70,22 +70,33 @@ pub(crate) struct StandIn {
     /// Where it is, `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
+    /// None for what answers; the last of the others ends it.
+    _listening: Option<Arc<Listening>>,
+}
+
+/// The task that takes connections, for as long as this is there.
+struct Listening(tokio::task::JoinHandle<()>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl StandIn {
-    /// Starts one; it runs until the runtime ends.
+    /// Starts one; it takes connections until it is dropped.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let standin = Self { url, state: Arc::default() };
-        let serving = standin.clone();
-        tokio::spawn(async move {
+        let serving = Self { url, state: Arc::default(), _listening: None };
+        let standin = serving.clone();
+        let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let serving = serving.clone();
                 tokio::spawn(async move { serving.serve(stream).await });
             }
         });
-        standin
+        Self { _listening: Some(Arc::new(Listening(listening))), ..standin }
     }
 
     /// What is answered to the next requests of a path, one after the other.

@@ -19,7 +19,7 @@ use snapscan_schema::outcome::Parcel;
 
 use super::Error;
 use super::mark::Member;
-use crate::agent::boundary;
+use crate::agent::boundary::{pass, sabotaged};
 use crate::cli::Format;
 use crate::error::Failure;
 use crate::render::{hex, render};
@@ -75,6 +75,7 @@ fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), (PathBuf, i
     }
     let name = to.file_name().unwrap_or_default().to_string_lossy();
     let temporary = day.join(format!(".{name}.part"));
+    pass("dir.create");
     // What a crash left half done is done again.
     match fs::remove_dir_all(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((temporary, error)),
@@ -82,11 +83,16 @@ fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), (PathBuf, i
     }
     for (name, bytes) in files {
         let path = temporary.join(name);
+        pass("dir.write");
         let mut file = File::create_new(&path).map_err(at(&path))?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(&path))?;
+        file.write_all(bytes).map_err(at(&path))?;
+        pass("dir.fsync");
+        if !sabotaged("dir-unsynced") {
+            file.sync_all().map_err(at(&path))?;
+        }
     }
     sync(&temporary).map_err(at(&temporary))?;
-    boundary::pass("dir.rename.before");
+    pass("dir.rename.before");
     match fs::rename(&temporary, to) {
         // Another uploader whose lease ran out meanwhile was quicker, with the same report.
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
@@ -94,9 +100,11 @@ fn write(to: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), (PathBuf, i
         }
         renamed => renamed.map_err(at(to))?,
     }
-    boundary::pass("dir.rename.after");
+    pass("dir.rename.after");
     sync(day).map_err(at(day))?;
-    day.parent().map_or(Ok(()), |above| sync(above).map_err(at(above)))
+    day.parent().map_or(Ok(()), |above| sync(above).map_err(at(above)))?;
+    pass("dir.written");
+    Ok(())
 }
 
 fn sync(folder: &Path) -> io::Result<()> {

@@ -11,15 +11,17 @@ use snapscan_cloud::ec2::{DescribeShares, DescribeSnapshots, DescribeVolumes, Fi
 use snapscan_cloud::local::{EventKind, events, spans};
 use snapscan_cloud::{Cloud, Purpose, SnapshotId, VolumeId};
 
+use super::delivery;
 use super::serve::{Book, ask};
 use super::world::{DECOYS, World, id, scope};
 
 /// What is wrong after a round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Things that were made and are not gone.
+    /// Things that were made and are not gone, and files in which a secret stands.
     pub(super) leaked: Vec<String>,
-    /// Messages that went before their report was safe, and reports that are missing or differ.
+    /// Messages that went before their report was safe, and reports that are missing or differ, in the outbox or where
+    /// they are delivered to.
     pub(super) lost: Vec<String>,
     /// Decoys that changed, and calls that would have changed one.
     pub(super) foreign: Vec<String>,
@@ -100,6 +102,8 @@ pub(super) fn judge(
     if !is_safe {
         verdict.lost.push("there is no report at the end".to_owned());
     }
+    verdict.leaked.extend(delivery::told(world));
+    verdict.lost.extend(delivery::wrong(world, &parcels(world)?));
     let after = decoys(world)?;
     let changed = before.iter().zip(&after).filter(|(before, after)| before != after);
     verdict.foreign = changed.map(|(before, after)| format!("{before} became {after}")).collect();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which rounds there are: each point once by each method with one scanner, each name once with two, pairs of a kill at work
-//! and one in recovery, power cuts at the spool, planted faults, and as many random rounds as are asked for.
+//! and one in recovery, power cuts, returns at the edges of windows, planted faults, and as many random rounds as are
+//! asked for.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use snapscan_cloud::sim;
 
-use super::points::{Point, compare, firsts, points};
+use super::points::{Point, compare, firsts, is_delivery, points};
+use super::random::{Chance, random};
 use super::rounds::{Bench, Outcome, Round};
 use super::sabotage;
 use super::world::{Method, Template};
@@ -26,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Rounds at once: each spends most of its time waiting for its clock
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     jobs: usize,
     /// Only the random rounds: to look for more, and not a proof
     #[arg(long, requires = "rounds")]
@@ -34,19 +36,70 @@ pub(crate) struct Arguments {
     /// Write the list of boundaries anew
     #[arg(long)]
     update: bool,
-    /// Only one round, killed at this point, such as `spool.rename#1`; its folder is kept
+    /// Only one round, killed at this point, such as `spool.rename#1`, or `none`: a failure prints such a command
     #[arg(long, value_name = "NAME#NTH")]
-    at: Option<String>,
+    at: Option<Kill>,
+    /// With --at: killed here when it comes back
+    #[arg(long, requires = "at", value_name = "NAME#NTH")]
+    again: Option<Kill>,
+    /// With --at: the second scanner is killed here
+    #[arg(long, requires = "at", value_name = "NAME#NTH")]
+    beside: Option<Kill>,
     /// With --at: attach, not direct
     #[arg(long, requires = "at")]
     attach: bool,
     /// With --at: this many scanners
     #[arg(long, requires = "at", default_value_t = 1)]
     scanners: usize,
+    /// With --at: what was not synced is lost
+    #[arg(long, requires = "at")]
+    power: bool,
+    /// With --at: it comes back after so many seconds
+    #[arg(long, requires = "at", default_value_t = 0)]
+    away: u64,
+    /// With --at: seconds for which a new id is unknown
+    #[arg(long, requires = "at", default_value_t = 20)]
+    late: u64,
+    /// With --at: seconds that a snapshot takes
+    #[arg(long, requires = "at", default_value_t = 5)]
+    snapshot: u64,
+    /// With --at: calls that fail, such as `CreateSnapshots#1 after Timeout`
+    #[arg(long, requires = "at", default_value = "")]
+    faults: sim::Plan,
+    /// With --at: what Qualys answers first, such as `sync:reset-after`
+    #[arg(long, requires = "at", value_delimiter = ',')]
+    weather: Vec<String>,
+    /// With --at: the fault that is planted, such as `dir-unsynced`
+    #[arg(long, requires = "at")]
+    sabotage: Option<String>,
+}
+
+/// A point on the command line, or none.
+#[derive(Debug, Clone)]
+struct Kill(Option<Point>);
+
+impl std::str::FromStr for Kill {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|point| Self(Some(point)))
+    }
 }
 
 /// Pairs in the gate beside those at boundaries that only recovery passes.
 const PAIRS: u64 = 24;
+/// Ends of windows, in seconds after a kill: of a message's lease, of the wait for what a call made that was given up (its
+/// deadline and 15 minutes), and of the same for a copy (24 hours).
+const EDGES: [u64; 3] = [300, DEADLINE + 15 * 60, DEADLINE + 24 * 3600];
+/// How long a call that creates may take.
+const DEADLINE: u64 = 120;
+/// So long before and after an edge.
+const MOMENT: u64 = 15;
+/// What was made is unknown for so long where a scanner comes back at an edge.
+const LATE: u64 = 600;
 
 /// Rounds so far.
 #[derive(Default)]
@@ -81,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let begun = Instant::now();
     let mut bench = bench()?;
     if let Some(at) = &arguments.at {
-        return one(&bench, arguments, at);
+        return one(&bench, arguments, at.0.clone());
     }
     let mut tally = Tally::default();
     let dry = [(Method::Direct, 1), (Method::Attach, 1), (Method::Direct, 2), (Method::Attach, 2)];
@@ -96,24 +149,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let beats = calm(&bench, &slow, &mut tally)?.work;
     println!("   dry runs: {} boundaries, {:.1} s", tally.passed.len(), begun.elapsed().as_secs_f64());
 
-    let mut rounds = Vec::new();
-    let mut together = BTreeSet::new();
-    let mut known: BTreeSet<(Method, String)> = BTreeSet::new();
-    for (method, scanners, trace) in &traces {
-        let mut chosen = if *scanners == 1 || arguments.rounds > 0 { points(trace) } else { firsts(trace) };
-        if *scanners == 2 && arguments.rounds == 0 {
-            // What both methods pass is the same code: once with two scanners is enough for the gate.
-            chosen.retain(|point| together.insert(point.name.clone()));
-        }
-        known.extend(trace.iter().map(|name| (*method, name.clone())));
-        rounds.extend(chosen.into_iter().map(|point| Round::calm(*method, *scanners).killed(point)));
-        if *scanners == 1 {
-            rounds.extend(power_cuts(*method, trace));
-        }
-    }
+    let (rounds, known) = chosen(&traces, arguments.rounds > 0);
     let unknown = |point: &Point| !known.contains(&(Method::Direct, point.name.clone()));
     let beats = points(&beats).into_iter().filter(unknown);
-    rounds.extend(beats.map(|point| slow.clone().killed(point)));
+    let rounds: Vec<Round> =
+        rounds.into_iter().chain(beats.map(|point| slow.clone().killed(point))).collect();
     let mut pairs = Vec::new();
     if !arguments.random_only {
         let outcomes = many(&bench, arguments, &rounds, &mut tally);
@@ -169,7 +209,6 @@ fn calm(bench: &Bench, round: &Round, tally: &mut Tally) -> Result<Outcome> {
         let folder = outcome.folder.unwrap_or_default();
         bail!("{round}, undisturbed: {:?}; kept: {}", outcome.verdict, folder.display());
     }
-    outcome.report.as_ref().with_context(|| format!("{round}, undisturbed: no report"))?;
     Ok(outcome)
 }
 
@@ -184,7 +223,7 @@ fn many(bench: &Bench, arguments: &Arguments, rounds: &[Round], tally: &mut Tall
             all.push(None);
             continue;
         };
-        if round.faults.0.is_empty() {
+        if !round.is_rough() {
             tally.passed.extend(outcome.work.iter().chain(&outcome.later).cloned());
         }
         if let Some(point) = round.kill.clone() {
@@ -200,19 +239,57 @@ fn many(bench: &Bench, arguments: &Arguments, rounds: &[Round], tally: &mut Tall
     all
 }
 
-/// Power cuts: at each boundary of the spool.
-fn power_cuts(method: Method, trace: &[String]) -> Vec<Round> {
-    let spool = firsts(trace).into_iter().filter(|point| point.name.starts_with("spool."));
-    spool.map(|point| Round { power: true, ..Round::calm(method, 1).killed(point) }).collect()
+/// The names that are known from undisturbed rounds, by method.
+type Known = BTreeSet<(Method, String)>;
+
+/// Rounds with one kill at work.
+fn chosen(traces: &[(Method, usize, Vec<String>)], all: bool) -> (Vec<Round>, Known) {
+    let (mut rounds, mut known) = (Vec::new(), Known::new());
+    let (mut together, mut cut) = (BTreeSet::new(), BTreeSet::new());
+    for (method, scanners, trace) in traces {
+        let mut points = if *scanners == 1 || all { points(trace) } else { firsts(trace) };
+        if !all {
+            // Delivery is the same code by both methods, and so is what both pass with two scanners: once is enough for
+            // the gate.
+            points.retain(|point| *method == Method::Direct || !is_delivery(&point.name));
+            points.retain(|point| *scanners == 1 || together.insert(point.name.clone()));
+        }
+        known.extend(trace.iter().map(|name| (*method, name.clone())));
+        let calm = Round::calm(*method, *scanners);
+        rounds.extend(points.into_iter().map(|point| calm.clone().killed(point)));
+        if *scanners > 1 {
+            continue;
+        }
+        let cuts =
+            firsts(trace).into_iter().filter(|point| writes(&point.name) && cut.insert(point.name.clone()));
+        rounds.extend(cuts.map(|point| Round { power: true, ..calm.clone().killed(point) }));
+        for point in firsts(trace).into_iter().filter(|point| creates(&point.name)) {
+            let edges = EDGES.iter().flat_map(|edge| [edge - MOMENT, edge + MOMENT]);
+            rounds.extend(edges.map(|away| Round { away, late: LATE, ..calm.clone().killed(point.clone()) }));
+        }
+    }
+    (rounds, known)
+}
+
+/// Where a power cut may lose something: what is written here, or answered for by somebody else.
+fn writes(name: &str) -> bool {
+    let files = ["ledger.", "spool.", "dir.", "http.", "step."];
+    files.iter().any(|beginning| name.starts_with(beginning))
+        || ["s3:PutObject.after", "s3:DeleteObject.after", "sqs:DeleteMessage.after"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        || creates(name)
+}
+
+/// Where something was just made whose answer may have been lost.
+fn creates(name: &str) -> bool {
+    ["CreateSnapshots", "CopySnapshot", "CreateVolume"].iter().any(|action| {
+        name.strip_prefix("cloud.ec2:").and_then(|name| name.strip_suffix(".after")) == Some(action)
+    })
 }
 
 /// A kill at work and one in the restart: once for each boundary that only recovery passes, and some by chance.
-fn make_pairs(
-    rounds: &[Round],
-    outcomes: &[Option<Outcome>],
-    known: &BTreeSet<(Method, String)>,
-    seed: u64,
-) -> Vec<Round> {
+fn make_pairs(rounds: &[Round], outcomes: &[Option<Outcome>], known: &Known, seed: u64) -> Vec<Round> {
     let mut pairs = Vec::new();
     let mut met = BTreeSet::new();
     let with_later: Vec<(&Round, &Outcome)> = rounds
@@ -239,46 +316,29 @@ fn make_pairs(
     pairs
 }
 
-/// A round by chance: one of those before, with faults, and one or two scanners.
-fn random(seed: u64, rounds: &[Round], pairs: &[Round]) -> Option<Round> {
-    let mut chance = Chance(seed);
-    let from = if pairs.is_empty() || chance.next().is_multiple_of(2) { rounds } else { pairs };
-    let round = chance.one_of(from).or_else(|| rounds.first())?.clone();
-    let scanners = if chance.next().is_multiple_of(4) { 2 } else { 1 };
-    let faults =
-        if chance.next().is_multiple_of(4) { sim::Plan::default() } else { sim::Plan::from_seed(seed) };
-    Some(Round { scanners, faults, ..round })
-}
-
 /// One round that is looked at more closely.
-fn one(bench: &Bench, arguments: &Arguments, at: &str) -> Result<ExitCode> {
-    let (name, nth) = at.rsplit_once('#').context("a point is NAME#NTH, such as spool.rename#1")?;
+fn one(bench: &Bench, arguments: &Arguments, kill: Option<Point>) -> Result<ExitCode> {
     let method = if arguments.attach { Method::Attach } else { Method::Direct };
-    let point = Point { name: name.to_owned(), nth: nth.parse()? };
-    let round = Round::calm(method, arguments.scanners).killed(point);
+    let point = |at: &Option<Kill>| at.as_ref().and_then(|at| at.0.clone());
+    let round = Round {
+        kill,
+        again: point(&arguments.again),
+        beside: point(&arguments.beside),
+        power: arguments.power,
+        away: arguments.away,
+        late: arguments.late,
+        snapshot: arguments.snapshot,
+        faults: arguments.faults.clone(),
+        weather: arguments.weather.clone(),
+        sabotage: arguments.sabotage.clone(),
+        ..Round::calm(method, arguments.scanners)
+    };
+    let begun = Instant::now();
     let outcome = bench.round(&round)?;
     println!("{round}: killed {}, {:?}", outcome.is_killed, outcome.verdict);
+    println!("   {:.1} s", begun.elapsed().as_secs_f64());
     outcome.work.iter().for_each(|name| println!("   work  {name}"));
     outcome.later.iter().for_each(|name| println!("   later {name}"));
     outcome.folder.iter().for_each(|folder| println!("   kept  {}", folder.display()));
     Ok(if outcome.verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Numbers from a seed: splitmix64.
-/// Source: Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014, figure 16.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        let count = u64::try_from(all.len()).ok().filter(|count| *count > 0)?;
-        all.get(usize::try_from(self.next() % count).ok()?)
-    }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 
@@ -20,7 +21,14 @@ const BY_CHANCE: [&str; 6] = [
     "ledger.forgot.",
 ];
 /// Of a name that comes more often than this, the first, the second and the last passing are taken.
-const OFTEN: u64 = 12;
+const OFTEN: u64 = 6;
+
+/// Names that the uploaders pass, again and again beside the work: of these too the first, the second and the last
+/// passing are taken.
+const DELIVERY: [&str; 5] =
+    ["http.", "dir.", "cloud.s3:ListBucket.", "cloud.s3:GetObject.", "cloud.s3:DeleteObject."];
+/// Names of which the uploaders pass most.
+const SHARED: &str = "cloud.dynamodb:";
 
 /// The so-many-th passing of a boundary.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +42,15 @@ pub(super) struct Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.name, self.nth)
+    }
+}
+
+impl FromStr for Point {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, nth) = text.rsplit_once('#').context("a point is NAME#NTH, such as spool.rename#1")?;
+        Ok(Self { name: name.to_owned(), nth: nth.parse().context("NTH is a number")? })
     }
 }
 
@@ -51,11 +68,17 @@ pub(super) fn points(trace: &[String]) -> Vec<Point> {
     let mut points = Vec::new();
     for name in order {
         let count = counts.get(name.as_str()).copied().unwrap_or(0);
-        let mut chosen: Vec<u64> = if count <= OFTEN { (1..=count).collect() } else { vec![1, 2, count] };
+        let few = if is_delivery(name) || name.starts_with(SHARED) { 3 } else { OFTEN };
+        let mut chosen: Vec<u64> = if count <= few { (1..=count).collect() } else { vec![1, 2, count] };
         chosen.dedup();
         points.extend(chosen.into_iter().map(|nth| Point { name: name.clone(), nth }));
     }
     points
+}
+
+/// True for what an uploader does and nobody else.
+pub(super) fn is_delivery(name: &str) -> bool {
+    DELIVERY.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// The first passing of each name.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::points::Point;
-use super::world::{COPY_KEY, JOB, SCANNER, TARGET};
+use super::standin::{CONNECTOR, PASSWORD, USER};
+use super::world::{COPY_KEY, SCANNER, TARGET, World};
 
 /// What a run of the program is told beside its configuration.
 #[derive(Debug, Clone, Default)]
@@ -17,13 +18,16 @@ pub(super) struct Told {
     /// Where it kills itself.
     pub(super) at: Option<Point>,
     /// The fault that is planted.
-    pub(super) sabotage: Option<&'static str>,
+    pub(super) sabotage: Option<String>,
 }
 
 /// One scanner.
 pub(super) struct Scanner {
     program: PathBuf,
     folder: PathBuf,
+    state: PathBuf,
+    findings: PathBuf,
+    gateway: String,
     socket: PathBuf,
 }
 
@@ -35,8 +39,9 @@ pub(super) struct Running {
 }
 
 impl Scanner {
-    /// A scanner with this folder, which finds its cloud at the socket.
-    pub(super) fn new(program: &Path, folder: PathBuf, socket: PathBuf) -> Result<Self> {
+    /// A scanner of a world, which finds its cloud at the socket. What it writes is on the world's disk, if it has one.
+    pub(super) fn new(program: &Path, world: &World, name: &str, socket: PathBuf) -> Result<Self> {
+        let folder = world.path().join(name);
         fs::create_dir_all(folder.join("config"))?;
         let key = folder.join("key");
         if !key.exists() {
@@ -44,7 +49,9 @@ impl Scanner {
             fs::write(&key, "5a".repeat(32))?;
             fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         }
-        Ok(Self { program: program.to_owned(), folder, socket })
+        let state = world.disk().unwrap_or_else(|| folder.clone()).join("state");
+        let (findings, gateway) = (world.findings(), world.standin.url.clone());
+        Ok(Self { program: program.to_owned(), folder, state, findings, gateway, socket })
     }
 
     /// Starts the program; `phase` names its log and its trace.
@@ -54,7 +61,7 @@ impl Scanner {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--config").arg(folder.join("config"));
         let settings = [
-            format!("state={}", self.state().display()),
+            format!("state={}", self.state.display()),
             format!("key=file:{}", folder.join("key").display()),
             "cloud.kind=remote".to_owned(),
             format!("cloud.socket={}", self.socket.display()),
@@ -66,6 +73,13 @@ impl Scanner {
             "sandbox.require=possible".to_owned(),
             "sandbox.threads=1".to_owned(),
             "agent.report_room=1MiB".to_owned(),
+            "sinks.folder.kind=dir".to_owned(),
+            format!("sinks.folder.folder={}", self.findings.display()),
+            "sinks.qualys.kind=csam".to_owned(),
+            format!("sinks.qualys.gateway={}", self.gateway),
+            format!("sinks.qualys.connector={CONNECTOR}"),
+            "sinks.qualys.user=env:QUALYS_USER".to_owned(),
+            "sinks.qualys.password=env:QUALYS_PASSWORD".to_owned(),
         ];
         for setting in settings {
             command.args(["--set", &setting]);
@@ -75,42 +89,14 @@ impl Scanner {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         command.env("EXTERNAL", "0123456789abcdef0123456789abcdef").env("SNAPSCAN_LOG", "info");
+        command.env("QUALYS_USER", USER).env("QUALYS_PASSWORD", PASSWORD);
         command.env("SNAPSCAN_CRASH_TRACE", &trace);
         command.envs(told.at.as_ref().map(|at| ("SNAPSCAN_CRASH_AT", at.to_string())));
-        command.envs(told.sabotage.map(|fault| ("SNAPSCAN_SABOTAGE", fault)));
+        command.envs(told.sabotage.as_ref().map(|fault| ("SNAPSCAN_SABOTAGE", fault)));
         let log = File::create(log)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
         Ok(Running { child, trace })
-    }
-
-    /// The state folder.
-    pub(super) fn state(&self) -> PathBuf {
-        self.folder.join("state")
-    }
-
-    /// Takes back what had not reached the disk when the scanner was killed, as a power cut does: bytes without fsync,
-    /// and names without an fsync of their folder. The ledger has nothing to lose: it is a write-ahead log with
-    /// `synchronous=FULL`, so a commit that was answered is on the disk, and one that was not writes nothing before.
-    pub(super) fn cut_power(&self, passed: &[String], outbox: Option<&[u8]>) -> Result<()> {
-        let spool = self.state().join("spool");
-        let (new, parcel) = (spool.join(format!("{JOB}.new")), spool.join(format!("{JOB}.parcel")));
-        let last = passed.iter().rev().find(|name| name.starts_with("spool."));
-        match last.map(String::as_str) {
-            Some("spool.create" | "spool.write" | "spool.fsync") if new.exists() => {
-                fs::OpenOptions::new().write(true).truncate(true).open(&new)?;
-            }
-            // The bytes are there; whether the name is, nobody promised.
-            Some("spool.rename") if new.exists() => fs::remove_file(&new)?,
-            Some("spool.fsync-folder") if parcel.exists() => fs::rename(&parcel, &new)?,
-            Some("spool.removed") if !parcel.exists() => {
-                if let Some(bytes) = outbox {
-                    fs::write(&parcel, bytes)?;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 

@@ -18,6 +18,8 @@ use snapscan_cloud::queue::Send;
 use snapscan_cloud::{Clock, Cloud, Purpose, Region, Scope};
 use snapscan_schema::{JOB_VERSION, Job, JobLimits, JobTarget};
 
+use super::power::Disk;
+use super::standin::StandIn;
 use crate::steps::run;
 
 /// The scanners' account.
@@ -26,8 +28,8 @@ pub(super) const SCANNER: &str = "111111111111";
 pub(super) const TARGET: &str = "222222222222";
 /// The instance that is to be scanned.
 pub(super) const INSTANCE: &str = "i-0a";
-/// The two scanners.
-pub(super) const HOSTS: [&str; 2] = ["i-00000000000000001", "i-00000000000000002"];
+/// The scanners, of which a round has one or more.
+pub(super) const HOSTS: [&str; 3] = ["i-00000000000000001", "i-00000000000000002", "i-00000000000000003"];
 /// The job.
 pub(super) const JOB: &str = "job-1";
 /// The key that copies are made with.
@@ -95,6 +97,7 @@ impl Template {
         for image in [root, var, blank] {
             fs::remove_file(image)?;
         }
+        Disk::blank(&folder.path().join("disk.img"))?;
         Ok(Self { folder })
     }
 
@@ -105,11 +108,13 @@ impl Template {
         Ok(path)
     }
 
-    /// A new world with so many messages of the one job. Images are hard links.
+    /// A new world with so many messages of the one job. Images are hard links. With `power` there is a disk, on which
+    /// the outbox is, and whatever is put at [`World::disk`].
     pub(super) fn world(
         &self,
         method: Method,
         messages: usize,
+        power: bool,
         handle: &tokio::runtime::Handle,
     ) -> Result<World> {
         let folder = tempfile::Builder::new().prefix("snapscan-round-").tempdir()?;
@@ -125,8 +130,19 @@ impl Template {
                 fs::copy(entry.path(), &target)?;
             }
         }
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-        let world = World { folder, epoch: u64::try_from(epoch)?, handle: handle.clone() };
+        let disk = if power {
+            let disk = Disk::mount(&self.folder.path().join("disk.img"), folder.path().join("disk"))?;
+            let outbox = to.join("outbox");
+            fs::remove_dir(&outbox)?;
+            fs::create_dir(folder.path().join("disk/outbox"))?;
+            std::os::unix::fs::symlink(folder.path().join("disk/outbox"), outbox)?;
+            Some(disk)
+        } else {
+            None
+        };
+        let epoch = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+        let standin = handle.block_on(StandIn::start());
+        let world = World { disk, standin, folder, epoch, handle: handle.clone() };
         world.enqueue(method, messages)?;
         Ok(world)
     }
@@ -135,7 +151,9 @@ impl Template {
 /// What there is in the cloud before anything happens.
 fn build(root: &Path, var: &Path, blank: &Path) -> Result<Builder> {
     let mut settings = Settings::default();
-    settings.host.beside.insert(id(HOSTS[1])?);
+    for host in &HOSTS[1..] {
+        settings.host.beside.insert(id(host)?);
+    }
     let (scanner, target) = (id(SCANNER)?, id(TARGET)?);
     let default_key = KeyRecord { managed: true, ..KeyRecord::new(DEFAULT_KEY, id(TARGET)?) };
     let mut copy_key = KeyRecord::new(COPY_KEY, id(TARGET)?);
@@ -153,6 +171,7 @@ fn build(root: &Path, var: &Path, blank: &Path) -> Result<Builder> {
         .key(default_key)
         .key(copy_key)
         .instance(InstanceRecord::new(id(HOSTS[1])?, id(SCANNER)?, ZONE))
+        .instance(InstanceRecord::new(id(HOSTS[2])?, id(SCANNER)?, ZONE))
         .instance(instance)
         .instance(other)
         .volume(volume("vol-0a", id(TARGET)?)?, root)
@@ -189,6 +208,10 @@ fn tags() -> snapscan_cloud::ec2::Tags {
 
 /// The cloud of one round.
 pub(super) struct World {
+    /// Unmounted before its folder goes.
+    disk: Option<Disk>,
+    /// Where findings are uploaded to; it lives in this process, and knows of no kill.
+    pub(super) standin: StandIn,
     folder: tempfile::TempDir,
     /// The wall's milliseconds from which on the clock runs faster.
     epoch: u64,
@@ -206,6 +229,21 @@ impl World {
         self.folder.path().join("cloud")
     }
 
+    /// The folder that all scanners deliver to.
+    pub(super) fn findings(&self) -> PathBuf {
+        self.disk().unwrap_or_else(|| self.path().to_owned()).join("findings")
+    }
+
+    /// The disk whose power can be cut, if there is one.
+    pub(super) fn disk(&self) -> Option<PathBuf> {
+        self.disk.as_ref().map(|_| self.path().join("disk"))
+    }
+
+    /// Cuts its power.
+    pub(super) fn cut_power(&mut self) -> Result<()> {
+        self.disk.as_mut().map_or(Ok(()), Disk::cut)
+    }
+
     /// The runtime on which the cloud is served.
     pub(super) fn handle(&self) -> &tokio::runtime::Handle {
         &self.handle
@@ -213,6 +251,9 @@ impl World {
 
     /// Keeps the folder, and says where it is.
     pub(super) fn keep(self) -> PathBuf {
+        if let Some(Err(error)) = self.disk.map(Disk::keep) {
+            println!("what was on the disk is lost: {error:#}");
+        }
         self.folder.keep()
     }
 
