@@ -93,9 +93,13 @@ impl<'a> Lease<'a> {
 
     /// Lets others upload at once. Failing does no harm: the lease runs out.
     pub(super) async fn give_back(self) {
-        let held = self.held();
-        if let Err(error) = self.store.delete_row(&self.key, held.version).await {
-            tracing::debug!(sink = %self.sink, %error, "uploader_lease_left");
+        for _ in 0..2 {
+            match self.store.delete_row(&self.key, self.held().version).await {
+                // A renewal that was cut off in its call may have taken effect all the same.
+                Ok(false) if self.is_ours().await => {}
+                Ok(_) => return,
+                Err(error) => return tracing::debug!(sink = %self.sink, %error, "uploader_lease_left"),
+            }
         }
     }
 

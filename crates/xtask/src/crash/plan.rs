@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Rounds at once: each spends most of its time waiting for its clock
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     jobs: usize,
     /// Only the random rounds: to look for more, and not a proof
     #[arg(long, requires = "rounds")]
@@ -98,7 +98,7 @@ const EDGES: [u64; 3] = [300, DEADLINE + 15 * 60, DEADLINE + 24 * 3600];
 const DEADLINE: u64 = 120;
 /// So long before and after an edge.
 const MOMENT: u64 = 15;
-/// What was made is unknown for so long where a scanner comes back at an edge.
+/// Snapshots that were made are unknown for so long where a scanner comes back at an edge.
 const LATE: u64 = 600;
 
 /// Rounds so far.
@@ -265,7 +265,9 @@ fn chosen(traces: &[(Method, usize, Vec<String>)], all: bool) -> (Vec<Round>, Kn
         rounds.extend(cuts.map(|point| Round { power: true, ..calm.clone().killed(point) }));
         for point in firsts(trace).into_iter().filter(|point| creates(&point.name)) {
             let edges = EDGES.iter().flat_map(|edge| [edge - MOMENT, edge + MOMENT]);
-            rounds.extend(edges.map(|away| Round { away, late: LATE, ..calm.clone().killed(point.clone()) }));
+            // A volume that cannot be seen for so long is given up, and the job with it.
+            let late = if *method == Method::Direct { LATE } else { calm.late };
+            rounds.extend(edges.map(|away| Round { away, late, ..calm.clone().killed(point.clone()) }));
         }
     }
     (rounds, known)

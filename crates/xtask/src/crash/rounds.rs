@@ -32,7 +32,7 @@ use super::world::{Method, Template, World};
 /// Longer than every window: lease, call deadline and grace, 24 hours for copies.
 const WINDOWS: Duration = Duration::from_secs(25 * 3600);
 /// A phase takes a second or two; one that takes so long hangs.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// With faults the work may wait for a window by itself: then the harness ends it, which is one more crash.
 const SHORT: Duration = Duration::from_secs(5);
 /// The other scanners go on beside the first one's restart; what they have not done by then they do in the recovery.

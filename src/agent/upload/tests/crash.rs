@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::super::Error;
+use super::super::lease::{Lease, TERM};
 use super::standin::{Reply, SYNC};
 use super::world::{World, drive, parcel};
 use super::{answer, requests};
@@ -24,6 +25,19 @@ async fn two_scanners_are_never_uploaders_at_once() {
     assert_eq!(world.standin.seen(SYNC).len(), 1);
     drive(&other).await.unwrap();
     assert_eq!(world.ends(), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_lease_whose_renewal_was_cut_off_is_given_back_all_the_same() {
+    let world = World::new().await;
+    let store = world.store();
+    let lease = Lease::take(&store, "csam-acme", "scanner-1").await.unwrap().unwrap();
+    // The renewal took effect, and nobody heard of it.
+    let row = store.row("uploader/csam-acme").await.unwrap().unwrap();
+    let until = store.now().plus(TERM);
+    assert!(store.put_row("uploader/csam-acme", row.value, Some(row.version), Some(until)).await.unwrap());
+    lease.give_back().await;
+    assert!(Lease::take(&store, "csam-acme", "scanner-2").await.unwrap().is_some());
 }
 
 #[tokio::test]
