@@ -83,12 +83,12 @@ pub(super) fn skew(before: Timestamp, date: Timestamp, after: Timestamp) -> Chec
     let (ahead, behind) = (before.since(date).as_secs(), date.since(after).as_secs());
     let (seconds, how) = if ahead > 0 { (ahead, "ahead of") } else { (behind, "behind") };
     let state = match seconds {
-        0..=NOTED => State::Good,
-        ..=WRONG => State::Note,
-        _ => State::Bad,
+        _ if seconds > WRONG => State::Bad,
+        _ if seconds > NOTED => State::Note,
+        _ => State::Good,
     };
     let detail = match state {
-        State::Good => "as the cloud's, to the second or some".to_owned(),
+        State::Good => "as the cloud's, within some seconds".to_owned(),
         _ => format!(
             "{seconds} s {how} the cloud's; see that the time is synchronised (chronyc tracking, timedatectl)"
         ),
