@@ -107,8 +107,10 @@ impl Resources {
     /// # Errors
     /// What the ledger says when it is read; a release goes on where it cannot be written.
     pub(crate) async fn release(&self, job: &str) -> Result<Released, ledger::Error> {
+        // Taken first: rows that were read before another release had ended would be old.
+        let turn = Turn::take(&self.turns, job);
         let rows = self.ledger.open_of(job).await?;
-        let released = self.release_job(job, rows).await;
+        let released = self.release_in(turn, rows).await;
         let Released { released: gone, held, loud, .. } = released;
         tracing::info!(job, released = gone, held, loud, "resources_released");
         Ok(released)
@@ -127,7 +129,10 @@ impl Resources {
                 sum.add(tasks.join_next().await);
             }
             let resources = self.clone();
-            tasks.spawn(async move { resources.release_job(&job, rows).await });
+            tasks.spawn(async move {
+                let turn = Turn::take(&resources.turns, &job);
+                resources.release_in(turn, rows).await
+            });
         }
         while let Some(done) = tasks.join_next().await {
             sum.add(Some(done));
@@ -135,11 +140,12 @@ impl Resources {
         sum
     }
 
-    async fn release_job(&self, job: &str, rows: Vec<Intent>) -> Released {
-        let Some(_turn) = Turn::take(&self.turns, job) else {
-            return account(&rows, &HashMap::new(), Vec::new());
-        };
-        self.release_rows(rows).await
+    /// Without a turn nothing is done, and what is held is answered.
+    async fn release_in(&self, turn: Option<Turn>, rows: Vec<Intent>) -> Released {
+        match turn {
+            Some(_held) => self.release_rows(rows).await,
+            None => account(&rows, &HashMap::new(), Vec::new()),
+        }
     }
 
     /// Takes away what these rows made, in this order: newest first.
