@@ -6,6 +6,7 @@
 //! | work | runs | the agents until idle, the first with a point at which it kills itself, perhaps the second too |
 //! | restart | goes on at once, or at the edge of a window | the first agent once more: what it does too early is too early |
 //! | recovery | 25 hours later | the agents until idle: leases are over, every lookup counts, also that of a copy |
+//! | later | 25 hours later, if Qualys had weather | the agents until idle: what stopped the uploads is over |
 //! | reaping | 25 hours later | `snapscan reap` with each state folder |
 //!
 //! The second kill of a pair comes where its point is passed first, in the restart or in the recovery, which then
@@ -221,6 +222,10 @@ impl Bench {
         let mut phases = vec![("3-recovery", UNTIL_IDLE, None), ("4-reap", REAP, None)];
         if done.is_killed && again.is_some() {
             phases.insert(0, ("3-killed", UNTIL_IDLE, again));
+        }
+        if !round.weather.is_empty() {
+            // The weather may first be met in the recovery, and a refused token stops all uploads for a quarter of an hour.
+            phases.insert(phases.len() - 1, ("3-later", UNTIL_IDLE, None));
         }
         for (phase, words, at) in phases {
             world.jump(WINDOWS);
