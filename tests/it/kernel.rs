@@ -17,7 +17,7 @@ use crate::run::{packages, places, scan};
 
 /// Fixtures that were unmounted before they were taken, each a machine. What a truncated one lacks is zeros on a volume,
 /// which has whole GiB, and the kernel mounts it.
-const CLEAN: &[(&str, &[&str])] = &[
+pub(crate) const CLEAN: &[(&str, &[&str])] = &[
     ("debian-ext4-gpt", &["debian-ext4-gpt"]),
     ("rocky-xfs-lvm-gpt", &["rocky-xfs-lvm-gpt"]),
     ("mbr-extended", &["mbr-extended"]),
@@ -27,7 +27,9 @@ const CLEAN: &[(&str, &[&str])] = &[
     ("truncated", &["truncated"]),
     ("evil-ext4", &["evil-ext4"]),
 ];
-const DIRTY: &[(&str, &[&str])] = &[("dirty-ext4", &["dirty-ext4"]), ("dirty-xfs", &["dirty-xfs"])];
+/// Fixtures that were taken while they were mounted.
+pub(crate) const DIRTY: &[(&str, &[&str])] =
+    &[("dirty-ext4", &["dirty-ext4"]), ("dirty-xfs", &["dirty-xfs"])];
 
 /// False, with a word on standard error, where nothing can be mounted.
 fn may_mount() -> bool {

@@ -7,21 +7,13 @@ use std::path::PathBuf;
 use snapscan_schema::{Method, Report};
 
 use crate::cloud::{CUSTOMER, Machine, Stage, assert_same, comparable, unpacked};
+use crate::kernel::{CLEAN, DIRTY};
 use crate::run::scan;
 
 /// Every fixture as a machine.
-const FIXTURES: &[(&str, &[&str])] = &[
-    ("debian-ext4-gpt", &["debian-ext4-gpt"]),
-    ("rocky-xfs-lvm-gpt", &["rocky-xfs-lvm-gpt"]),
-    ("mbr-extended", &["mbr-extended"]),
-    ("unpartitioned-ext4", &["unpartitioned-ext4"]),
-    ("alpine", &["alpine"]),
-    ("two-disks", &["two-disks-root", "two-disks-var"]),
-    ("dirty-ext4", &["dirty-ext4"]),
-    ("dirty-xfs", &["dirty-xfs"]),
-    ("truncated", &["truncated"]),
-    ("evil-ext4", &["evil-ext4"]),
-];
+fn fixtures() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
+    CLEAN.iter().chain(DIRTY)
+}
 
 fn stage() -> Stage {
     let images = tempfile::tempdir().unwrap();
@@ -30,17 +22,17 @@ fn stage() -> Stage {
         account: CUSTOMER,
         disks: disks.iter().map(|disk| unpacked(disk, images.path())).collect(),
     };
-    Stage::new(FIXTURES.iter().map(machine).collect())
+    Stage::new(fixtures().map(machine).collect())
 }
 
 /// The reports of an agent that reads all machines by one method.
 fn by(stage: &Stage, method: Method) -> BTreeMap<String, Report> {
-    for (name, _) in FIXTURES {
+    for (name, _) in fixtures() {
         stage.submit(&stage.job(name, method));
     }
     let ran = stage.agent(&[]);
     let reports = stage.reports();
-    for (name, _) in FIXTURES {
+    for (name, _) in fixtures() {
         let outcome = stage.outcomes().remove(*name);
         assert!(reports.contains_key(*name), "{name}: {outcome:?}\n{}", ran.err);
     }
@@ -54,14 +46,14 @@ fn plain(stage: &Stage) -> BTreeMap<String, Report> {
         let files: Vec<PathBuf> = stage.plain(name);
         ((*name).to_owned(), scan(&files).1)
     };
-    FIXTURES.iter().map(one).collect()
+    fixtures().map(one).collect()
 }
 
 /// Compares a method with plain files, for every fixture.
 fn compare(method: Method, named: &str) {
     let stage = stage();
     let (ours, plain) = (by(&stage, method), plain(&stage));
-    for (name, _) in FIXTURES {
+    for (name, _) in fixtures() {
         assert_eq!(ours[*name].header.run.method, named, "{name}");
         assert_same(&format!("{name} by {named}"), &comparable(&ours[*name]), &comparable(&plain[*name]));
     }

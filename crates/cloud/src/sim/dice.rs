@@ -7,10 +7,11 @@ use crate::Action;
 
 /// A row of numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The row of this seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -23,7 +24,9 @@ impl Dice {
         dice
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    /// The next number, of all 64 bits.
+    #[expect(clippy::should_implement_trait, reason = "a row has no end")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,8 +40,8 @@ impl Dice {
         low.saturating_add(self.next() % span)
     }
 
-    /// One of these; they are not empty.
-    pub(super) fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+    /// One of these; none if there is none.
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         let last = u64::try_from(all.len()).unwrap_or(1).saturating_sub(1);
         all.get(usize::try_from(self.between(0, last)).unwrap_or(0))
     }

@@ -25,6 +25,7 @@ mod stale;
 #[cfg(test)]
 mod tests;
 
+pub use dice::Dice;
 pub use fault::{Fault, Nth, Plan, When};
 pub use latency::Latency;
 pub use quota::Quotas;

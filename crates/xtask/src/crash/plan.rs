@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use snapscan_cloud::sim;
 
 use super::points::{Point, compare, firsts, is_delivery, points};
-use super::random::{Chance, random};
+use super::random::random;
 use super::rounds::{Bench, Outcome, Round};
 use super::sabotage;
 use super::world::{Method, Template};
@@ -308,7 +308,7 @@ fn make_pairs(rounds: &[Round], outcomes: &[Option<Outcome>], known: &Known, see
             }
         }
     }
-    let mut chance = Chance(seed);
+    let mut chance = sim::Dice::new(seed);
     for _ in 0..PAIRS {
         let Some((round, outcome)) = chance.one_of(&with_later) else { break };
         let points = points(&outcome.later);

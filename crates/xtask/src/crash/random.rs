@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rounds that chance makes, and how any round is done again by one command.
 
-use snapscan_cloud::sim::Plan;
+use snapscan_cloud::sim::{Dice, Plan};
 
 use super::delivery;
 use super::rounds::Round;
@@ -9,7 +9,7 @@ use super::world::Method;
 
 /// A round by chance: one of those before, with faults, weather, and up to three scanners, of which two may be killed.
 pub(super) fn random(seed: u64, rounds: &[Round], pairs: &[Round]) -> Option<Round> {
-    let mut chance = Chance(seed);
+    let mut chance = Dice::new(seed);
     let from = if pairs.is_empty() || chance.next().is_multiple_of(2) { rounds } else { pairs };
     let round = chance.one_of(from).or_else(|| rounds.first())?.clone();
     let scanners = match chance.next() % 8 {
@@ -51,27 +51,6 @@ pub(super) fn command(round: &Round) -> String {
         words.push("--power".to_owned());
     }
     words.join(" ")
-}
-
-/// Numbers from a seed: splitmix64.
-/// Source: Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014, figure 16.
-pub(super) struct Chance(pub(super) u64);
-
-impl Chance {
-    /// The next number.
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// One of these; none if there is none.
-    pub(super) fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        let count = u64::try_from(all.len()).ok().filter(|count| *count > 0)?;
-        all.get(usize::try_from(self.next() % count).ok()?)
-    }
 }
 
 #[cfg(test)]
