@@ -7,6 +7,7 @@
 
 mod journal;
 mod load;
+mod stamp;
 mod tally;
 mod variant;
 
@@ -22,7 +23,7 @@ use crate::compare::{self, Depth};
 use crate::diff_walk::open;
 use crate::mount::{Kind, Mounted, make, run as run_command};
 use load::{Load, random::Random};
-use tally::Tally;
+use tally::{Readings, Tally};
 use variant::{Variant, variants};
 
 /// Bytes of the filesystem that holds the image and the cuts; sparse.
@@ -126,6 +127,7 @@ fn judge(cut: &Path, variant: &Variant, name: &str, tally: &mut Tally) -> Result
     let start = Instant::now();
     let clone = cut.with_extension("clone");
     run_command(Command::new("cp").arg("--reflink=always").arg(cut).arg(&clone))?;
+    let mounting = stamp::clock();
     let mounted = match Mounted::with_options(&clone, variant.kind, "") {
         Ok(mounted) => mounted,
         Err(error) => {
@@ -151,6 +153,7 @@ fn judge(cut: &Path, variant: &Variant, name: &str, tally: &mut Tally) -> Result
     });
     let Ok(kernel) = kernel else { bail!("the walk of the mounted image panicked") };
     let kernel = kernel?;
+    let entries = kernel.len();
     mounted.unmount()?;
     std::fs::remove_file(&clone)?;
     let (ours, fs) = match ours {
@@ -161,7 +164,7 @@ fn judge(cut: &Path, variant: &Variant, name: &str, tally: &mut Tally) -> Result
         }
     };
     tally.records(cut, variant.kind);
-    let good = tally.judge(name, variant, fs.as_ref(), &kernel, &ours);
-    println!("{name}: {} entries, {:.1} s", kernel.len(), start.elapsed().as_secs_f64());
+    let good = tally.judge(name, variant, fs.as_ref(), &Readings { kernel, ours, mounting });
+    println!("{name}: {entries} entries, {:.1} s", start.elapsed().as_secs_f64());
     Ok(good)
 }

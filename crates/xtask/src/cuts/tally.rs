@@ -5,14 +5,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use snapscan_disk::fs::{FileSystem, Note, State};
+use snapscan_disk::fs::{FileSystem, Note, State, Timestamp};
 
+use super::stamp;
 use super::variant::Variant;
 use crate::compare::{Tree, differences};
 use crate::mount::Kind;
 
 /// Differences of one cut that are printed.
 const SHOWN: usize = 20;
+
+/// One cut, read twice.
+pub(super) struct Readings {
+    pub(super) kernel: Tree,
+    pub(super) ours: Tree,
+    /// The clock before the kernel mounted its copy.
+    pub(super) mounting: Timestamp,
+}
 
 /// Sums over all cuts.
 #[derive(Default)]
@@ -21,6 +30,8 @@ pub(super) struct Tally {
     entries: usize,
     differences: usize,
     stale_inodes: usize,
+    /// Times that the kernel's recovery wrote itself.
+    stamped: usize,
     stale_filesystems: usize,
     replayed: usize,
     journal_bytes: u64,
@@ -54,16 +65,17 @@ impl Tally {
         name: &str,
         variant: &Variant,
         fs: &dyn FileSystem,
-        kernel: &Tree,
-        ours: &Tree,
+        readings: &Readings,
     ) -> bool {
+        let Readings { kernel, ours, mounting } = readings;
         self.cuts += 1;
         self.entries += kernel.len();
-        let mut all: Vec<String> = differences(kernel, ours)
-            .iter()
+        let (stamped, differing): (Vec<_>, Vec<_>) = differences(kernel, ours)
+            .into_iter()
             .filter(|difference| !difference.stale)
-            .map(ToString::to_string)
-            .collect();
+            .partition(|difference| stamp::is_by_recovery(difference, kernel, *mounting));
+        self.stamped += stamped.len();
+        let mut all: Vec<String> = differing.iter().map(ToString::to_string).collect();
         self.stale_inodes += ours.values().filter(|record| record.stale).count();
         match &fs.info().state {
             State::Clean => {}
@@ -112,7 +124,10 @@ impl fmt::Display for Tally {
             self.stale_filesystems,
             self.journal_bytes / 1024
         )?;
-        let Tally { cuts, differences, stale_inodes, .. } = self;
-        write!(f, "cuts {cuts}, differences {differences}, stale inodes {stale_inodes}")
+        let Tally { cuts, differences, stale_inodes, stamped, .. } = self;
+        write!(
+            f,
+            "cuts {cuts}, differences {differences}, stale inodes {stale_inodes}, times by recovery {stamped}"
+        )
     }
 }
