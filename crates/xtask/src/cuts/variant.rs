@@ -25,7 +25,8 @@ pub(super) struct Variant {
     pub(super) may_be_stale: bool,
 }
 
-/// Small journals, so that the log goes round often.
+/// Small journals, so that the log goes round often. Not so with inline data: there the kernel's commit thread starts a
+/// handle itself (`ext4_do_writepages` turning inline data into blocks), and on a full journal waits for itself for ever.
 const EXT4: [(&str, &str, &str); 13] = [
     ("default", "-J size=4", "commit=1"),
     ("data-journal", "-J size=6", "data=journal"),
@@ -36,7 +37,7 @@ const EXT4: [(&str, &str, &str); 13] = [
     ("plain", "-O ^metadata_csum,^64bit -b 2048 -J size=2", "commit=1"),
     ("plain-64bit", "-O ^metadata_csum,64bit -J size=4", "data=journal"),
     ("v3-async", "-O metadata_csum,64bit -J size=4", "data=writeback,journal_async_commit"),
-    ("inline", "-O inline_data,ea_inode,large_dir -I 512 -J size=4", "commit=1"),
+    ("inline", "-O inline_data,ea_inode,large_dir -I 512 -J size=64", "commit=1"),
     ("bigalloc", "-O bigalloc -C 16384 -J size=4", ""),
     ("orphan-list", "-O ^orphan_file -I 256 -J size=4", "commit=1"),
     ("fast-commit", "-O fast_commit -J size=16", "commit=1"),
