@@ -170,6 +170,8 @@ impl Scene<'_> {
             tokio::time::sleep(LOOK).await;
         }
         self.served.quiet(self.stage, before).await;
+        // The last look of a poll may outlive its connection; this one comes after it.
+        let _settled = self.cloud().ask(&self.scanner.to(Purpose::Scanner), CountMessages {}).await;
         let log = self.log()?;
         self.view.leave(&log.events);
         let left = Account::of(&log.events).held.len();

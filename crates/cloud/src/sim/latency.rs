@@ -17,6 +17,8 @@ pub enum Latency {
     None,
     /// As AWS does, by chance within a range for each action.
     Aws,
+    /// The same, each so many times as long.
+    Stretched(u32),
     /// Each the same.
     Each(Duration),
 }
@@ -26,12 +28,15 @@ impl Latency {
         match self {
             Self::None => Duration::ZERO,
             Self::Each(latency) => latency,
-            Self::Aws => {
-                let (low, high) = milliseconds(action);
-                Duration::from_millis(dice.between(low, high))
-            }
+            Self::Aws => aws(action, dice),
+            Self::Stretched(times) => aws(action, dice) * times,
         }
     }
+}
+
+fn aws(action: Action, dice: &mut Dice) -> Duration {
+    let (low, high) = milliseconds(action);
+    Duration::from_millis(dice.between(low, high))
 }
 
 fn milliseconds(action: Action) -> (u64, u64) {

@@ -37,6 +37,17 @@ pub(super) struct Done {
     pub(super) end: u64,
 }
 
+/// What the agent is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work {
+    pub(super) jobs: usize,
+    pub(super) profile: &'static str,
+    /// How long calls take.
+    pub(super) latency: Latency,
+    /// Scanners that share the quotas, as the agent is told.
+    pub(super) scanners: u32,
+}
+
 /// A copy of the image that nobody can write to, so that volumes and snapshots of it are links.
 pub(super) struct World {
     folder: tempfile::TempDir,
@@ -65,11 +76,10 @@ impl World {
         &self,
         program: &Path,
         inspect: usize,
-        jobs: usize,
-        profile: &str,
-        latency: Latency,
+        work: &Work,
     ) -> Result<(Vec<Done>, Cost, Vec<Value>)> {
         let folder = tempfile::Builder::new().prefix("run-").tempdir_in(self.folder.path())?;
+        let &Work { jobs, profile, latency, scanners } = work;
         self.build(folder.path(), jobs)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let local = Local::open(&folder.path().join("cloud"))?;
@@ -89,7 +99,7 @@ impl World {
         while !socket.exists() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let cost = process::agent(program, folder.path(), &socket, ACCOUNT, inspect)?;
+        let cost = process::agent(program, folder.path(), &socket, ACCOUNT, inspect, scanners)?;
         served.abort();
         let done = book.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok((done, cost, reports(folder.path())?))

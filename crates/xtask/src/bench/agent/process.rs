@@ -31,12 +31,14 @@ pub(super) fn agent(
     socket: &Path,
     account: &str,
     inspect: usize,
+    scanners: u32,
 ) -> Result<Cost> {
     let config = folder.join("config.d");
     fs::create_dir(&config)?;
     let text = format!(
         "deployment = \"bench\"\nstate = \"{}\"\n[cloud]\nkind = \"remote\"\nsocket = \"{}\"\n\
-         [agent]\nlease = \"1h\"\ninspect = {inspect}\n[sandbox]\nrequire = \"possible\"\n\
+         [agent]\nlease = \"1h\"\ninspect = {inspect}\nscanners = {scanners}\n\
+         [sandbox]\nrequire = \"possible\"\n\
          [accounts.{account}]\nrole = \"snapscan\"\nexternal_id = \"env:EXTERNAL\"\n\
          [sinks.findings]\nkind = \"dir\"\nfolder = \"{}\"\n",
         folder.join("state").display(),
