@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who reads what was opened: the confined worker, or in tests something that only answers.
 
+mod fallback;
 mod sandbox;
 
 use std::fs::File;

@@ -11,7 +11,7 @@ use std::process::Command;
 use snapscan_schema::{Disposition, Job, JobReader, JobTarget, Method, Reason, Report};
 
 use crate::cloud::{CUSTOMER, Machine, Stage, assert_same, unpacked};
-use crate::disk::{Images, LINUX, MIB, fixture, gpt, part};
+use crate::disk::{Images, LINUX, MIB, fixture, gpt, part, set_fstab};
 use crate::lvm::{IDS, group, physical};
 use crate::run::{packages, places, scan};
 
@@ -30,6 +30,9 @@ pub(crate) const CLEAN: &[(&str, &[&str])] = &[
 /// Fixtures that were taken while they were mounted.
 pub(crate) const DIRTY: &[(&str, &[&str])] =
     &[("dirty-ext4", &["dirty-ext4"]), ("dirty-xfs", &["dirty-xfs"])];
+
+/// The kernel may read where our readers cannot.
+const ALLOWED: &[&str] = &["agent.kernel_fallback=true"];
 
 /// False, with a word on standard error, where nothing can be mounted.
 fn may_mount() -> bool {
@@ -208,23 +211,36 @@ fn a_logical_volume_in_one_run_is_mounted_and_one_in_pieces_costs_itself_and_say
     );
 }
 
-/// A machine whose root is btrfs, made by its own tools, beside a filesystem of a kind that we read.
-fn with_btrfs(folder: &Path) -> Stage {
-    let tree = folder.join("tree");
-    for folder in ["etc", "usr/lib", "var/lib/dpkg"] {
-        fs::create_dir_all(tree.join(folder)).unwrap();
+/// A filesystem of that kind with these files, made by its own tools.
+fn btrfs(folder: &Path, options: &[&str], files: &[(&str, &str)]) -> Vec<u8> {
+    let (tree, image) = (folder.join("tree"), folder.join("btrfs"));
+    for (path, text) in files {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
-    fs::write(tree.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\n").unwrap();
-    fs::write(tree.join("etc/hostname"), "b-tree\n").unwrap();
-    let package = "Package: butter\nStatus: install ok installed\nArchitecture: amd64\nVersion: 6.1-2\n\
-                   Description: spread\n\n";
-    fs::write(tree.join("var/lib/dpkg/status"), package).unwrap();
-    let image = folder.join("btrfs");
     fs::File::create(&image).unwrap().set_len(160 << 20).unwrap();
-    let made = Command::new("mkfs.btrfs").arg("-q").arg("--rootdir").arg(&tree).arg(&image).output().unwrap();
+    let mut mkfs = Command::new("mkfs.btrfs");
+    let made = mkfs.arg("-q").args(options).arg("--rootdir").arg(&tree).arg(&image).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    fs::read(&image).unwrap()
+}
+
+/// The package database of one package.
+const BUTTER: &str = "Package: butter\nStatus: install ok installed\nArchitecture: amd64\nVersion: 6.1-2\n\
+                      Description: spread\n\n";
+
+/// A machine whose root is btrfs, beside a filesystem of a kind that we read.
+fn with_btrfs(folder: &Path) -> Stage {
+    let files = [
+        ("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
+        ("etc/hostname", "b-tree\n"),
+        ("usr/lib/x", ""),
+        ("var/lib/dpkg/status", BUTTER),
+    ];
+    let root = btrfs(folder, &[], &files);
     let images = Images::new();
-    let parts = [part(LINUX, "root", fs::read(&image).unwrap()), part(LINUX, "", fixture("two-disks-var"))];
+    let parts = [part(LINUX, "root", root), part(LINUX, "", fixture("two-disks-var"))];
     Stage::new(vec![machine("btrfs", vec![images.write("disk", &gpt(&parts))])])
 }
 
@@ -245,8 +261,30 @@ fn what_our_readers_do_not_support_is_read_by_the_kernel_where_the_configuration
     }
     let folder = tempfile::tempdir().unwrap();
     let stage = with_btrfs(folder.path());
-    let report = &read(&stage, &["btrfs"], None, &["agent.kernel_fallback=true"])["btrfs"];
+    let report = &read(&stage, &["btrfs"], None, ALLOWED)["btrfs"];
     assert_read_by_the_kernel(report);
+}
+
+#[test]
+fn a_filesystem_below_a_root_that_our_readers_know_is_read_by_the_kernel_too_if_that_finds_no_less() {
+    if !may_mount() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let uuid = "0f0e0d0c-0b0a-4908-8706-050403020100";
+    let mut root = fixture("two-disks-root");
+    set_fstab(&mut root, &format!("UUID={uuid} /var btrfs defaults 0 0\n"));
+    let var = btrfs(folder.path(), &["-U", uuid], &[("lib/dpkg/status", BUTTER)]);
+    let images = Images::new();
+    let disks = vec![images.write("root", &root), images.write("var", &gpt(&[part(LINUX, "", var)]))];
+    let machine = || Stage::new(vec![machine("var", disks.clone())]);
+    let stage = machine();
+    let own = &read(&stage, &["var"], Some(JobReader::Own), &[])["var"];
+    assert_eq!(filesystem(own, "btrfs").0, Some(Reason::UnsupportedBtrfs));
+    assert_eq!(packages(own), [""; 0]);
+    let mounted = &read(&machine(), &["var"], None, ALLOWED)["var"];
+    assert_eq!(filesystem(mounted, "btrfs"), (None, "mounted by the kernel at /var, read-only".to_owned()));
+    assert_eq!(packages(mounted), ["butter 6.1-2"]);
 }
 
 #[test]

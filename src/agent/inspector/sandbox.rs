@@ -11,6 +11,7 @@ use snapscan_sandbox::blocks::{Budget, Fetch};
 use snapscan_sandbox::{Bytes, Error as Unread, Options, Require, Target, Volume, Watch};
 use snapscan_schema::{Reason, Report};
 
+use super::fallback::{Kernel, read};
 use super::{Inspector, Look};
 use crate::agent::boundary;
 use crate::agent::context::Context;
@@ -151,74 +152,6 @@ fn options(context: &Context, look: &Look) -> Options {
     // Without a limit: all that there are.
     options.limits.budget = Budget::of_blocks(look.blocks.unwrap_or(served));
     options
-}
-
-/// Whether the kernel reads.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kernel {
-    Never,
-    /// Where our readers cannot.
-    Fallback,
-    First,
-}
-
-/// Reads on this thread, which lives as long as a mount must.
-fn read(
-    target: Target,
-    options: &Options,
-    watch: &Watch,
-    fetch: Option<Arc<dyn Fetch>>,
-    kernel: Kernel,
-) -> Result<Report, snapscan_sandbox::Error> {
-    if kernel == Kernel::Never || !is_mountable(&target) {
-        return snapscan_sandbox::inspect(target, options, watch, fetch);
-    }
-    if kernel == Kernel::First {
-        return snapscan_sandbox::inspect_mounted(target, options, watch);
-    }
-    let again = again(&target)?;
-    let report = snapscan_sandbox::inspect(target, options, watch, fetch)?;
-    if !is_unsupported(&report) {
-        return Ok(report);
-    }
-    match snapscan_sandbox::inspect_mounted(again, options, watch) {
-        Ok(mounted) => Ok(mounted),
-        Err(snapscan_sandbox::Error::Cancelled) => Err(snapscan_sandbox::Error::Cancelled),
-        Err(error) => {
-            tracing::warn!(%error, "kernel_unusable");
-            Ok(report)
-        }
-    }
-}
-
-/// Files and devices can be mounted; a folder is, and blocks cannot be.
-fn is_mountable(target: &Target) -> bool {
-    matches!(target, Target::Disks(volumes) if !volumes.iter().any(Volume::is_served))
-}
-
-/// The same disks once more.
-fn again(target: &Target) -> Result<Target, snapscan_sandbox::Error> {
-    let Target::Disks(volumes) = target else { return Ok(Target::Disks(Vec::new())) };
-    let files = volumes.iter().filter_map(|volume| match &volume.bytes {
-        Bytes::File(file) => Some((volume, file)),
-        Bytes::Served { .. } => None,
-    });
-    let again = |(volume, file): (&Volume, &File)| {
-        let file = file.try_clone().map_err(|error| snapscan_sandbox::Error::Volume {
-            name: volume.name.escape_ascii().to_string(),
-            why: error.to_string(),
-        });
-        Ok(Volume { name: volume.name.clone(), bytes: Bytes::File(file?) })
-    };
-    files.map(again).collect::<Result<_, _>>().map(Target::Disks)
-}
-
-/// True if no system was found, and a filesystem is of a kind or has a feature that our readers do not know.
-fn is_unsupported(report: &Report) -> bool {
-    let codes = [Reason::UnsupportedBtrfs, Reason::UnsupportedFeature, Reason::UnsupportedFilesystem];
-    let lines = report.coverage.lines();
-    report.header.system.is_none()
-        && lines.iter().any(|line| line.code.is_some_and(|code| codes.contains(&code)))
 }
 
 fn target(opened: Opened) -> Target {
