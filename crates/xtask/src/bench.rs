@@ -19,8 +19,8 @@ use crate::steps;
 
 /// Where images are looked for, unless told.
 const FOLDER: &str = "target/bench";
-/// The program that is measured.
-const PROGRAM: &str = "target/release/snapscan";
+/// The program that is measured, where cargo puts what it builds.
+const PROGRAM: &str = "release/snapscan";
 
 /// Options of `bench`.
 #[derive(clap::Args)]
@@ -150,7 +150,7 @@ fn measure_row(row: &Row, image: &Path, instructions: bool) -> Result<String> {
         command.args(["scan", "--profile", row.profile, "--format", "json", "-o"]);
         command.arg(report.path()).arg(image);
     };
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(steps::built(PROGRAM));
     scan(&mut command);
     let cost = measure::measure(&command)?;
     let json: Value =
@@ -192,7 +192,7 @@ fn measure_row(row: &Row, image: &Path, instructions: bool) -> Result<String> {
 /// Millions of instructions by callgrind; exact whatever else the machine does.
 fn callgrind(scan: impl Fn(&mut Command)) -> Result<String> {
     let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", PROGRAM]);
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(steps::built(PROGRAM));
     scan(&mut command);
     let output = command.output().context("cannot run valgrind; `.ci/run` installs it")?;
     let text = String::from_utf8_lossy(&output.stderr);

@@ -9,7 +9,7 @@ mod process;
 mod touched;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(super) fn bench(told: &Told<'_>) -> Result<()> {
         Some(program) => program.to_owned(),
         None => {
             steps::run(Command::new("cargo").args(["build", "--release", "--quiet"]))?;
-            PathBuf::from(super::PROGRAM)
+            steps::built(super::PROGRAM)
         }
     };
     let program = program.canonicalize().context("there is no program")?;

@@ -4,7 +4,6 @@
 //! asked for.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -191,13 +190,9 @@ fn bench() -> Result<Bench> {
         "snapscan",
     ]))?;
     let template = Template::make().context("making the template")?;
-    let program = template.program(Path::new(&target()).join("debug/snapscan").as_path())?;
+    let program = template.program(&steps::built("debug/snapscan"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     Ok(Bench { program, template, runtime, reference: None })
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 /// A round in which nothing happens must be clean.

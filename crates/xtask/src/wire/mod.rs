@@ -76,7 +76,7 @@ fn build() -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--quiet", "--package", "snapscan", "--package", "snapscan-cloud-aws"]);
     steps::run(cargo.args(["--features", "snapscan/aws,snapscan-cloud-aws/sdk"]))?;
-    Ok(fs::canonicalize("target/debug/snapscan")?)
+    Ok(fs::canonicalize(steps::built("debug/snapscan"))?)
 }
 
 /// One job of an instance, from the queue to Qualys.
