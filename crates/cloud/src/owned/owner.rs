@@ -49,7 +49,7 @@ pub struct Expected {
     /// … and no later than this.
     pub until: Timestamp,
     /// Ids that the answer to the very call of this intent named: a set may have a member more than was asked for, of a
-    /// volume that was attached a moment before, and no MAC names that one.
+    /// volume that was attached a moment before, and no MAC names that one. When they were made does not matter.
     #[serde(default)]
     pub answered: Vec<String>,
 }

@@ -290,11 +290,10 @@ async fn a_member_more_than_was_asked_for_is_ours_if_the_answer_named_it_and_all
     let copied = Snapshot { id: snapshot_id(66), ..extra.clone() };
     assert_foreign(look_at_snapshots(vec![copied.clone(), extra.clone()], &answered).await, "no MAC names");
     assert_eq!(look_at_snapshots(vec![extra.clone(), copied], &answered).await, Ok(Owned(snapshot_id(13))));
-    let breaks: [Break<Snapshot>; 5] = [
+    let breaks: [Break<Snapshot>; 4] = [
         ("description", |s| s.description.push(' ')),
         ("tag snapscan:intent", |s| drop(s.tags.insert(TAG_INTENT.into(), origin(2).intent.to_string()))),
         ("tag snapscan:mac", |s| drop(s.tags.insert(TAG_MAC.into(), "AAAAAAAAAAA".into()))),
-        ("made at 1601", |s| s.started = Timestamp(1_601)),
         ("belongs to account", |s| s.owner = account(2)),
     ];
     for (part, violate) in breaks {
@@ -338,6 +337,25 @@ async fn two_snapshots_that_both_meet_the_rule_are_ambiguous_and_neither_is_touc
     let second = Volume { id: volume_id(79), ..volume() };
     let all = vec![volume(), second];
     assert!(matches!(look_at_volumes(all, &expected(&["snap-b"])).await, Err(NotOurs::Ambiguous { .. })));
+}
+
+/// As a scanner meets it whose clock is an hour behind.
+#[tokio::test]
+async fn what_the_answer_named_is_ours_whenever_it_was_made_and_what_was_found_is_not() {
+    let answered = |source| Expected {
+        answered: ["snap-b", "snap-14", "vol-1e"].map(str::to_owned).to_vec(),
+        ..expected(&[source])
+    };
+    let late = Timestamp(1_600 + 3_600);
+    let set = Expected { answered: vec![member(1).id.to_string()], ..set() };
+    let one = Snapshot { started: late, ..member(1) };
+    assert_eq!(look_at_snapshots(vec![one.clone()], &set).await, Ok(Owned(one.id.clone())));
+    let other = Snapshot { started: late, ..member(2) };
+    assert_foreign(look_at_snapshots(vec![other], &set).await, "made at");
+    let one = Snapshot { started: late, ..copy() };
+    assert_eq!(look_at_copies(vec![one], &answered("snap-b")).await, Ok(Owned(copy().id)));
+    let one = Volume { created: late, ..volume() };
+    assert_eq!(look_at_volumes(vec![one], &answered("snap-b")).await, Ok(Owned(volume().id)));
 }
 
 #[tokio::test]
