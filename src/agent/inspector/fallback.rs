@@ -83,11 +83,44 @@ fn unsupported(report: &Report) -> usize {
     lines.iter().filter(|line| line.weight == Weight::Matters && is(line.code)).count()
 }
 
-/// True if the kernel read what our readers do not know, and nothing less of the rest: it replays no journal, and mounts
-/// neither deployments nor logical volumes in pieces.
+/// True if the kernel read what our readers do not know, and no fewer packages in all: it replays no journal, and mounts no
+/// logical volume in pieces.
 fn is_more(mounted: &Report, own: &Report) -> bool {
     let packages = |report: &Report| report.findings.iter().filter_map(Finding::package).count();
     mounted.header.system.is_some()
         && unsupported(mounted) < unsupported(own)
         && packages(mounted) >= packages(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use snapscan_schema::{Coverage, Header, Level, Package, System};
+
+    use super::*;
+
+    /// A report of so many packages, beside a filesystem that was not read for this reason.
+    fn report(packages: usize, unread: Option<Reason>) -> Report {
+        let mut coverage = Coverage::complete(Level::Machine, "machine", "");
+        let line = |code| Coverage::because(Level::Filesystem, "btrfs", code, "");
+        coverage.children.extend(unread.map(line));
+        Report {
+            schema_version: 1,
+            header: Header { system: Some(System::default()), ..Header::default() },
+            findings: vec![Finding::Package(Package::default()); packages],
+            coverage,
+        }
+    }
+
+    #[test]
+    fn the_kernels_report_is_taken_if_it_lacks_less_and_lists_no_fewer_packages() {
+        let own = report(3, Some(Reason::UnsupportedBtrfs));
+        assert_eq!((unsupported(&own), unsupported(&report(3, Some(Reason::ByChoice)))), (1, 0));
+        assert!(is_more(&report(3, None), &own));
+        // A database in a journal that was not replayed.
+        assert!(!is_more(&report(2, None), &own));
+        // It could not mount it either.
+        assert!(!is_more(&report(9, Some(Reason::UnsupportedFilesystem)), &own));
+        let nowhere = Report { header: Header::default(), ..report(9, None) };
+        assert!(!is_more(&nowhere, &own));
+    }
 }

@@ -48,8 +48,9 @@ pub struct Expected {
     pub from: Timestamp,
     /// … and no later than this.
     pub until: Timestamp,
-    /// Ids that the answer to the very call of this intent named: a set may have a member more than was asked for, of a
-    /// volume that was attached a moment before, and no MAC names that one. When they were made does not matter.
+    /// Ids that the answer to the very call of this intent named, or that were proved to be ours when they were found: a
+    /// set may have a member more than was asked for, of a volume that was attached a moment before, and no MAC names
+    /// that one. When they were made does not matter any more.
     #[serde(default)]
     pub answered: Vec<String>,
 }

@@ -119,8 +119,8 @@ impl Claim {
         if self.is_answered(volume.id.as_str()) { Ok(()) } else { self.in_time(volume.created) }
     }
 
-    /// True if AWS's own answer named it. Then its time proves nothing more, and may be far off by a clock of ours that is
-    /// wrong: only what is found by its marks has to have been made when it was asked for.
+    /// True if AWS's own answer named it, or it was proved once. Its time proves nothing more then, and may be far off by a
+    /// clock of ours that is wrong: only what is found by its marks has to have been made when it was asked for.
     fn is_answered(&self, id: &str) -> bool {
         self.answered.iter().any(|one| one == id)
     }
